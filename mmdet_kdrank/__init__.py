@@ -1,0 +1,3 @@
+"""Kendall ranking distillation for MMDetection."""
+
+__version__ = '0.1.0'

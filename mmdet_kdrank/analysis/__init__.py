@@ -1,0 +1,1 @@
+"""What tables, pictures and plots are computed from."""

@@ -1,0 +1,1 @@
+"""Detectors that train a student beside a frozen teacher."""

@@ -1,0 +1,1 @@
+"""Logit distillation losses, registered in MODELS, one a file."""

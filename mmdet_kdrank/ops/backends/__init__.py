@@ -1,0 +1,1 @@
+"""Implementations of the pairwise ranking sums, one a file."""
