@@ -1,1 +1,5 @@
 """The embedded data set."""
+
+from .shapes_dataset import ShapesDataset
+
+__all__ = ['ShapesDataset']

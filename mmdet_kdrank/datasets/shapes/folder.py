@@ -1,0 +1,106 @@
+"""Writing the data set to a folder, once."""
+
+import json
+import os
+import shutil
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import cv2
+
+from .scene import SPLITS, draw_scene
+from .taxonomy import CLASSES, class_parts
+
+MANIFEST = 'manifest.json'
+FORMAT = 'mmdet_kdrank shapes'
+VERSION = 1  # to be raised with every change of what a seed draws
+
+
+@dataclass(frozen=True)
+class ShapesSpec:
+    """All that decides the content of the folder."""
+
+    seed: int = 0
+    num_train: int = 800
+    num_val: int = 200
+    size: int = 128
+
+    def manifest(self) -> dict:
+        """Return what is written beside the pictures to recognise them."""
+        return dict(format=FORMAT, version=VERSION, **asdict(self))
+
+
+def read_manifest(folder: Path | str) -> dict | None:
+    """Read the manifest of a folder, None where there is none."""
+    path = Path(folder) / MANIFEST
+    return json.loads(path.read_text()) if path.is_file() else None
+
+
+def write_shapes(folder: Path | str, spec: ShapesSpec | None = None) -> bool:
+    """Write ``{train,val}/*.png`` and ``annotations/instances_{train,val}.json``, if not yet there.
+
+    The folder appears whole or not at all: an interrupted call leaves the former state.
+
+    Args:
+        folder: Where to. A folder written earlier with another specification is replaced; any
+            other folder that is not empty is refused.
+        spec: What to draw.
+
+    Returns:
+        Whether anything had to be written.
+    """
+    folder, spec = Path(folder).absolute(), spec or ShapesSpec()
+    if folder.exists():
+        found = read_manifest(folder)
+        if found == spec.manifest():
+            return False
+        if any(folder.iterdir()) and (found is None or found.get('format') != FORMAT):
+            raise FileExistsError(
+                f'{folder} holds other files than this data set; name an empty or a new folder'
+            )
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f'.{folder.name}-', dir=folder.parent) as scratch:
+        fresh = Path(scratch) / 'fresh'
+        for split, number in zip(SPLITS, (spec.num_train, spec.num_val), strict=True):
+            _write_split(fresh, split, number, spec)
+        (fresh / MANIFEST).write_text(json.dumps(spec.manifest(), indent=1) + '\n')
+        if folder.exists():
+            shutil.move(folder, Path(scratch) / 'former')
+        os.replace(fresh, folder)
+    return True
+
+
+def _write_split(folder: Path, split: str, number: int, spec: ShapesSpec) -> None:
+    (folder / split).mkdir(parents=True)
+    (folder / 'annotations').mkdir(exist_ok=True)
+    images, annotations = [], []
+    for index in range(number):
+        picture, objects = draw_scene(spec.seed, split, index, spec.size)
+        name = f'{index:06d}.png'
+        if not cv2.imwrite(str(folder / split / name), picture[..., ::-1]):
+            raise OSError(f'cannot write {folder / split / name}')
+        images.append(dict(id=index + 1, file_name=name, width=spec.size, height=spec.size))
+        annotations += [
+            dict(
+                id=len(annotations) + i,
+                image_id=index + 1,
+                category_id=item.label + 1,
+                bbox=list(item.box),
+                area=item.area,
+                visible=item.visible,
+                iscrowd=0,
+            )
+            for i, item in enumerate(objects, start=1)
+        ]
+    categories = [
+        dict(id=label + 1, name=name, supercategory=class_parts(label)[0])
+        for label, name in enumerate(CLASSES)
+    ]
+    content = dict(
+        info=dict(description=FORMAT, version=str(VERSION)),
+        images=images,
+        annotations=annotations,
+        categories=categories,
+    )
+    (folder / 'annotations' / f'instances_{split}.json').write_text(json.dumps(content))

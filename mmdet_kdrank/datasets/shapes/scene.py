@@ -1,0 +1,111 @@
+"""One picture of the data set with its annotations, from a seed."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from .canvas import Brush, background, develop, stroke
+from .colour import hsv_to_rgb
+from .taxonomy import CLASSES, HUES, class_parts
+
+SPLITS = ('train', 'val')
+MIN_VISIBLE_SHARE = 0.4
+_MIN_SIDE = 5  # pixels; what is left of smaller objects cannot be told apart
+
+
+@dataclass(frozen=True)
+class ShapeObject:
+    """One annotated object."""
+
+    label: int  # index into CLASSES
+    box: tuple[int, int, int, int]  # x, y, width, height: tight around the visible pixels
+    area: int  # visible pixels
+    visible: float  # share of its pixels within the frame that nothing hides
+
+
+def _random_brush(rng: np.random.Generator, label: int, size: int) -> Brush:
+    outline, fill, hue = class_parts(label)
+    # Small objects are many and large ones few, as in natural pictures.
+    radius = size * (0.055 + 0.165 * rng.random() ** 2)
+    aspect = 0.85 + 0.3 * rng.random()
+    centre = tuple(size * (0.04 + 0.92 * rng.random(2)))
+    degrees = HUES[hue] + 30 * (rng.random() - 0.5)
+    saturation, value = 0.45 + 0.5 * rng.random(), 0.4 + 0.6 * rng.random()
+    # Stripes are lighter on dark objects and darker on light ones.
+    other_value = value - 0.38 if value > 0.7 else value + 0.38
+    return Brush(
+        outline=outline,
+        fill=fill,
+        centre=centre,
+        radii=(radius * aspect, radius / aspect),
+        angle=2 * math.pi * rng.random(),
+        colour=hsv_to_rgb(degrees, saturation, value),
+        second_colour=hsv_to_rgb(degrees, 0.6 * saturation, other_value),
+        shading=0.25 * (rng.random() - 0.5),
+    )
+
+
+def _random_clutter(rng: np.random.Generator, size: int) -> Brush:
+    """A grey bar that belongs to no class: hides objects, and is no object."""
+    grey = (0.15 + 0.7 * rng.random(),) * 3
+    return Brush(
+        outline='square',
+        fill='solid',
+        centre=tuple(size * rng.random(2)),
+        radii=(size * (0.1 + 0.25 * rng.random()), size * (0.008 + 0.016 * rng.random())),
+        angle=2 * math.pi * rng.random(),
+        colour=grey,
+        second_colour=grey,
+    )
+
+
+def draw_scene(
+    seed: int, split: str, index: int, size: int = 128
+) -> tuple[np.ndarray, list[ShapeObject]]:
+    """Draw one picture; each has a random stream of its own, so any can be redrawn alone.
+
+    Args:
+        seed: Seed of the data set.
+        split: ``'train'`` or ``'val'``.
+        index: Number of the picture within its split.
+        size: Pixels along a side.
+
+    Returns:
+        (size, size, 3) uint8 RGB and the annotated objects in drawing order. An object of which
+        less than ``MIN_VISIBLE_SHARE`` can be seen is drawn but not annotated.
+    """
+    rng = np.random.default_rng([seed, SPLITS.index(split), index])
+    picture = background(rng, size)
+    for _ in range(int(rng.integers(0, 4))):
+        stroke(picture, _random_clutter(rng, size))
+    labels = rng.integers(0, len(CLASSES), size=int(rng.integers(3, 9)))
+    brushes = [_random_brush(rng, int(label), size) for label in labels]
+    whole = [stroke(picture, brush) for brush in brushes]
+    covers = whole + [
+        stroke(picture, _random_clutter(rng, size)) for _ in range(int(rng.integers(0, 3)))
+    ]
+    objects = []
+    hidden = np.zeros((size, size), dtype=bool)
+    for cover in reversed(covers[len(whole) :]):
+        hidden |= cover
+    for label, cover in zip(labels[::-1], whole[::-1], strict=True):
+        seen = cover & ~hidden
+        hidden |= cover
+        found = _annotate(int(label), seen, int(cover.sum()))
+        if found is not None:
+            objects.append(found)
+    return develop(rng, picture, grain=0.06), objects[::-1]
+
+
+def _annotate(label: int, seen: np.ndarray, full: int) -> ShapeObject | None:
+    """Describe what can be seen of an object, or drop it where that is too little."""
+    area = int(seen.sum())
+    if area == 0 or area < MIN_VISIBLE_SHARE * full:
+        return None
+    columns, rows = np.flatnonzero(seen.any(axis=0)), np.flatnonzero(seen.any(axis=1))
+    left, top = int(columns[0]), int(rows[0])
+    width, height = int(columns[-1]) + 1 - left, int(rows[-1]) + 1 - top
+    if min(width, height) < _MIN_SIDE:
+        return None
+    return ShapeObject(label, (left, top, width, height), area, round(area / full, 3))

@@ -1,0 +1,82 @@
+import json
+
+import cv2
+import numpy as np
+import pytest
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
+
+from mmdet_kdrank.datasets.shapes import folder as module
+from mmdet_kdrank.datasets.shapes import write_shapes
+from mmdet_kdrank.datasets.shapes.folder import ShapesSpec, read_manifest
+from mmdet_kdrank.datasets.shapes.scene import draw_scene
+from mmdet_kdrank.datasets.shapes.taxonomy import CLASSES
+
+SPEC = ShapesSpec(seed=5, num_train=3, num_val=2, size=64)
+
+
+@pytest.fixture(scope='module')
+def written(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('data') / 'shapes'
+    assert write_shapes(folder, SPEC)
+    return folder
+
+
+def test_pictures_are_those_of_the_seed(written):
+    picture = cv2.imread(str(written / 'val' / '000001.png'))[..., ::-1]
+    assert np.array_equal(picture, draw_scene(5, 'val', 1, 64)[0])
+
+
+@pytest.mark.parametrize('split, number', [('train', 3), ('val', 2)])
+def test_annotations_evaluate_to_one_against_themselves(written, split, number, capsys):
+    truth = COCO(str(written / 'annotations' / f'instances_{split}.json'))
+    assert len(truth.imgs) == number
+    assert [c['name'] for c in truth.loadCats(truth.getCatIds())] == list(CLASSES)
+    assert sorted(truth.anns) == list(range(1, len(truth.anns) + 1))
+    found = truth.loadRes([{**ann, 'score': 1.0} for ann in truth.anns.values()])
+    evaluation = COCOeval(truth, found, 'bbox')
+    evaluation.evaluate()
+    evaluation.accumulate()
+    evaluation.summarize()
+    assert evaluation.stats[0] == pytest.approx(1.0)
+
+
+def test_second_call_does_nothing(written):
+    before = (written / 'manifest.json').stat().st_mtime_ns
+    assert not write_shapes(written, SPEC)
+    assert (written / 'manifest.json').stat().st_mtime_ns == before
+
+
+def test_other_specification_replaces_the_folder(tmp_path):
+    write_shapes(tmp_path / 'shapes', SPEC)
+    smaller = ShapesSpec(seed=5, num_train=1, num_val=1, size=64)
+    assert write_shapes(tmp_path / 'shapes', smaller)
+    assert read_manifest(tmp_path / 'shapes') == smaller.manifest()
+    assert len(list((tmp_path / 'shapes' / 'train').iterdir())) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ['shapes']
+
+
+def test_interrupted_call_leaves_the_former_state(tmp_path, monkeypatch):
+    write_shapes(tmp_path / 'shapes', SPEC)
+
+    def interrupted(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, 'draw_scene', interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write_shapes(tmp_path / 'shapes', ShapesSpec(seed=6, num_train=1, num_val=1))
+    assert read_manifest(tmp_path / 'shapes') == SPEC.manifest()
+    assert [path.name for path in tmp_path.iterdir()] == ['shapes']
+
+
+def test_foreign_folder_is_refused(tmp_path):
+    (tmp_path / 'thesis.tex').write_text('do not delete')
+    with pytest.raises(FileExistsError, match='holds other files'):
+        write_shapes(tmp_path, SPEC)
+    (tmp_path / 'manifest.json').write_text(json.dumps(dict(format='another')))
+    with pytest.raises(FileExistsError, match='holds other files'):
+        write_shapes(tmp_path, SPEC)
+
+
+def test_empty_folder_is_taken(tmp_path):
+    assert write_shapes(tmp_path, ShapesSpec(num_train=1, num_val=1, size=64))
