@@ -1,1 +1,6 @@
 """Logit distillation losses, registered in MODELS, one a file."""
+
+from mmdet_kdrank.losses.base import LogitDistillLoss
+from mmdet_kdrank.losses.kendall_rank import KendallRankLoss
+
+__all__ = ['KendallRankLoss', 'LogitDistillLoss']

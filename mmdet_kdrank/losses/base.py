@@ -1,0 +1,125 @@
+"""The base of every logit distillation loss: a subclass writes one formula."""
+
+import torch
+from mmdet.models.losses.utils import weight_reduce_loss
+from torch import Tensor, nn
+
+from mmdet_kdrank.ops.checks import check_choice, check_logits
+
+_REDUCTIONS = ('none', 'mean', 'sum')
+
+
+class LogitDistillLoss(nn.Module):
+    """Checks, weights and reduction around a loss per row.
+
+    Called as MMDetection's ``KnowledgeDistillationKLDivLoss``, with its semantics of ``weight``,
+    ``avg_factor`` and ``reduction_override``. Beyond it, the formula is computed in float32 or
+    better, under autocast too; an empty batch gives zero with a graph; and the soft labels are a
+    constant.
+
+    A subclass writes :meth:`row_loss` and registers itself in ``mmdet.registry.MODELS``. One that
+    needs the hard labels too sets ``requires_labels = True``; whoever calls it reads that attribute
+    and passes ``labels=``.
+
+    Args:
+        reduction: ``'none'``, ``'mean'`` or ``'sum'``.
+        loss_weight: Factor on the result.
+
+    Raises:
+        ValueError: If ``reduction`` is none of the three.
+
+    Example:
+        >>> class SquaredError(LogitDistillLoss):
+        ...     def row_loss(self, pred, soft_label):
+        ...         return (pred - soft_label).square().mean(1)
+        >>> loss = SquaredError(loss_weight=2.0)
+        >>> loss(torch.zeros(4, 3), torch.ones(4, 3))
+        tensor(2.)
+    """
+
+    requires_labels: bool = False
+
+    def __init__(self, reduction: str = 'mean', loss_weight: float = 1.0) -> None:
+        super().__init__()
+        check_choice('reduction', reduction, _REDUCTIONS)
+        self.reduction = reduction
+        self.loss_weight = loss_weight
+
+    def row_loss(self, pred: Tensor, soft_label: Tensor) -> Tensor:
+        """The loss of each row, without weights.
+
+        Args:
+            pred: The student's logits, float32 or float64, shape (N, C). N may be 0.
+            soft_label: The teacher's logits, detached, shape (N, C).
+
+        With ``requires_labels`` it also takes ``labels``, class indices of shape (N,).
+
+        Returns:
+            Shape (N,).
+        """
+        raise NotImplementedError(f'{type(self).__name__} must define row_loss(pred, soft_label).')
+
+    def forward(
+        self,
+        pred: Tensor,
+        soft_label: Tensor,
+        weight: Tensor | None = None,
+        avg_factor: float | None = None,
+        reduction_override: str | None = None,
+        labels: Tensor | None = None,
+    ) -> Tensor:
+        """Computes the weighted, reduced loss.
+
+        Args:
+            pred: The student's logits, shape (N, C).
+            soft_label: The teacher's logits, shape (N, C).
+            weight: Factor on each row, shape (N,).
+            avg_factor: What the sum is divided by in place of N. Only for ``'mean'``.
+            reduction_override: Replaces the reduction of the constructor.
+            labels: Class indices, shape (N,); for losses with ``requires_labels`` alone.
+
+        Returns:
+            A scalar; with ``'none'``, shape (N,).
+
+        Raises:
+            TypeError: If logits are not floating point.
+            ValueError: If shapes do not fit, the reduction is unknown, ``avg_factor`` meets
+                ``'sum'``, or ``labels`` are missing or not asked for.
+        """
+        check_logits(pred, soft_label, ('pred', 'soft_label'))
+        reduction = self.reduction
+        if reduction_override is not None:
+            check_choice('reduction_override', reduction_override, _REDUCTIONS)
+            reduction = reduction_override
+        rows = pred.shape[:1]
+        if weight is not None and weight.shape != rows:
+            raise ValueError(
+                f'weight has shape {tuple(weight.shape)}; it must be {tuple(rows)}, one factor for '
+                'each row of pred.'
+            )
+        if self.requires_labels != (labels is not None):
+            raise ValueError(
+                f'{type(self).__name__} has requires_labels={self.requires_labels}, but labels '
+                f'were {"not " if labels is None else ""}passed; pass labels exactly where it is '
+                'True.'
+            )
+        if labels is not None and labels.shape != rows:
+            raise ValueError(
+                f'labels have shape {tuple(labels.shape)}; it must be {tuple(rows)}, one class '
+                'index for each row of pred.'
+            )
+
+        extra = {} if labels is None else {'labels': labels}
+        with torch.autocast(pred.device.type, enabled=False):
+            loss = self.row_loss(_full(pred), _full(soft_label.detach()), **extra)
+            if reduction == 'mean' and avg_factor is None:
+                # The mean over no row is NaN; with this divisor it is zero and keeps its graph.
+                return (
+                    self.loss_weight * weight_reduce_loss(loss, weight, 'sum') / max(len(loss), 1)
+                )
+            return self.loss_weight * weight_reduce_loss(loss, weight, reduction, avg_factor)
+
+
+def _full(logits: Tensor) -> Tensor:
+    """Half precision as float32; the rest as it is."""
+    return logits.to(torch.promote_types(logits.dtype, torch.float32))

@@ -1,0 +1,105 @@
+"""The Kendall ranking loss."""
+
+from mmdet.registry import MODELS
+from torch import Tensor
+
+from mmdet_kdrank.losses.base import LogitDistillLoss
+from mmdet_kdrank.ops import BACKENDS, FORMS, SURROGATES, kendall_tau
+from mmdet_kdrank.ops.checks import check_choice, check_positive
+
+
+def standardize_rows(logits: Tensor, eps: float) -> Tensor:
+    """Shifts and scales each row to zero mean and unit variance.
+
+    Args:
+        logits: Shape (N, C).
+        eps: Added to the (biased) variance, in squared units of logit.
+
+    Returns:
+        Shape (N, C).
+    """
+    centred = logits - logits.mean(1, keepdim=True)
+    return centred * (centred.square().mean(1, keepdim=True) + eps).rsqrt()
+
+
+@MODELS.register_module()
+class KendallRankLoss(LogitDistillLoss):
+    r"""``1 - tau`` between the student's and the teacher's logits, row by row.
+
+    It asks for the teacher's order of the classes, and is meant beside a logit distillation loss,
+    not in its place. The gradient of ``tau`` is bounded by ``2 steepness / C`` for each class,
+    whatever the probability of the class. See ``docs/ranking_loss.md`` for what each option is for.
+
+    Args:
+        steepness: Slope of the surrogate at 0, per unit of logit (of standard deviation, if
+            ``standardize``).
+        surrogate: ``'tanh'``, ``'algebraic'``, ``'erf'`` or ``'atan'``.
+        form: ``'kendall'``, or ``'cosine'``, which is at its minimum when the logits agree.
+        standardize: Scales both sides to zero mean and unit variance per row first, so that the
+            scale of the logits does not matter.
+        reduction: ``'none'``, ``'mean'`` or ``'sum'``.
+        loss_weight: Factor on the loss.
+        exact_teacher: Uses the sign itself on the teacher's side.
+        eps: Guards the cosine form's denominator; see :func:`mmdet_kdrank.ops.kendall_tau`.
+        standardize_eps: Added to the variance. The default bounds the amplification of the gradient
+            for freshly initialised heads, whose logits spread by 1e-4 or so, at 1 / sqrt(1e-3) =
+            32.
+        backend: Backend of :func:`mmdet_kdrank.ops.kendall_tau`.
+
+    Raises:
+        ValueError: If an option is unknown or out of range.
+
+    References:
+        "Enhancing Logits Distillation with Plug&Play Kendall's tau Ranking Loss", arXiv 2409.17823.
+
+    Example:
+        >>> import torch
+        >>> teacher = torch.tensor([[8.0, 4.0, 0.0]])
+        >>> loss = KendallRankLoss(steepness=4.0)
+        >>> loss(teacher, teacher), loss(-teacher, teacher)
+        (tensor(0.), tensor(2.))
+    """
+
+    def __init__(
+        self,
+        steepness: float = 1.0,
+        surrogate: str = 'tanh',
+        form: str = 'kendall',
+        standardize: bool = False,
+        reduction: str = 'mean',
+        loss_weight: float = 1.0,
+        exact_teacher: bool = False,
+        eps: float = 1e-2,
+        standardize_eps: float = 1e-3,
+        backend: str = 'auto',
+    ) -> None:
+        super().__init__(reduction, loss_weight)
+        # The sign has no gradient: as a loss it would train nothing.
+        check_choice('surrogate', surrogate, set(SURROGATES) - {'sign'})
+        check_choice('form', form, FORMS)
+        check_choice('backend', backend, ['auto', *BACKENDS])
+        check_positive('steepness', steepness)
+        check_positive('eps', eps)
+        check_positive('standardize_eps', standardize_eps)
+        self.standardize = standardize
+        self.standardize_eps = standardize_eps
+        self.options = {
+            'steepness': steepness,
+            'surrogate': surrogate,
+            'backend': backend,
+            'exact_teacher': exact_teacher,
+            'form': form,
+            'eps': eps,
+        }
+
+    def row_loss(self, pred: Tensor, soft_label: Tensor) -> Tensor:
+        """``1 - tau`` of each row, shape (N,)."""
+        if self.standardize:
+            pred = standardize_rows(pred, self.standardize_eps)
+            soft_label = standardize_rows(soft_label, self.standardize_eps)
+        return 1 - kendall_tau(pred, soft_label, **self.options)
+
+    def extra_repr(self) -> str:
+        """The options, for the printed model."""
+        options = dict(self.options, standardize=self.standardize, loss_weight=self.loss_weight)
+        return ', '.join(f'{name}={value!r}' for name, value in options.items())
