@@ -1,3 +1,20 @@
 """Kendall ranking distillation for MMDetection."""
 
+from __future__ import annotations
+
+import sys
+
 __version__ = '0.1.0'
+
+# `python -m mmdet_kdrank.doctor` imports this package first, and must run where it cannot work.
+if 'mmdet_kdrank.doctor' not in getattr(sys, 'orig_argv', ()):
+    from mmdet_kdrank.environment import installed, require
+
+    require(installed())
+
+    from mmdet_kdrank.checkpoint import allow_mmengine_checkpoints
+
+    allow_mmengine_checkpoints()
+
+    # Imported for what they register.
+    from mmdet_kdrank import datasets, distillers, losses  # noqa: F401

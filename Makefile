@@ -1,0 +1,38 @@
+# The work is in bootstrap/; `make help` lists the commands and their variables.
+STACK ?= modern
+PYTHON ?=
+PYTEST_ARGS ?=
+QUICK ?=
+VENV := $(if $(filter classic,$(STACK)),.venv-classic,.venv)
+PY := $(VENV)/bin/python
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint clean
+
+help: ## List the commands.
+	@sed -n 's/^\([a-z]*\): .*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 14
+	@echo
+	@echo 'STACK=modern|classic  the pinned versions (default modern)'
+	@echo 'PYTHON=PATH           the Python to build the virtual environment from'
+	@echo 'MMCV_FIND_LINKS=URL   take mmcv from this wheel index instead of compiling it'
+	@echo 'FORCE_CUDA=1|0        compile mmcv with its CUDA ops, or never'
+	@echo 'PYTEST_ARGS=...       passed on to pytest by make test'
+	@echo 'QUICK=1               the short form of make demo'
+
+setup: ## Build the virtual environment; does nothing when it is up to date.
+	@python="$$(sh bootstrap/find_python.sh '$(STACK)' '$(PYTHON)' '$(PY)')" \
+		&& "$$python" -m bootstrap --stack '$(STACK)' --venv '$(VENV)'
+
+demo: setup ## Set-up, then teacher and students on the embedded data set.
+	$(PY) tools/demo.py $(if $(filter-out 0,$(QUICK)),--quick)
+
+test: setup ## Set-up, then the test suite.
+	OMP_NUM_THREADS=1 $(PY) -m pytest -n auto --maxprocesses 8 --dist loadfile $(PYTEST_ARGS)
+
+lint: setup ## Set-up, then ruff's checks and format.
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+
+clean: ## Remove virtual environments and caches; trained models stay.
+	rm -rf .venv .venv-classic .venv*.lock build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""Set-up of the virtual environment; plain standard library, since it runs before anything else."""

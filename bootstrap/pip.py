@@ -1,0 +1,46 @@
+"""Runs the environment's own Python and pip."""
+
+import os
+import subprocess
+from pathlib import Path
+
+from bootstrap.errors import SetupError
+
+
+def venv_python(venv: Path) -> Path:
+    """Returns the interpreter of a virtual environment."""
+    return venv / 'bin' / 'python'
+
+
+def environ(**changes: str) -> dict[str, str]:
+    """Returns this process's environment with changes, and without what leaks other packages in."""
+    kept = {k: v for k, v in os.environ.items() if k not in ('PYTHONPATH', 'PYTHONHOME')}
+    return {**kept, 'PIP_DISABLE_PIP_VERSION_CHECK': '1', **changes}
+
+
+def pip(venv: Path, *args: str) -> None:
+    """Runs pip in the environment.
+
+    Raises:
+        SetupError: pip failed; its own output says why and stands above.
+    """
+    command = [str(venv_python(venv)), '-m', 'pip', *args]
+    if subprocess.run(command, env=environ()).returncode:
+        raise SetupError(
+            f'`pip {" ".join(args)}` failed (its message is above). '
+            'If it was the network, the same make command goes on from here.'
+        )
+
+
+def evaluate(venv: Path, code: str) -> str:
+    """Returns what a line of Python prints in the environment.
+
+    Raises:
+        SetupError: The code failed.
+    """
+    command = [str(venv_python(venv)), '-c', code]
+    # Run outside the checkout, so that its folders cannot pass for installed packages.
+    result = subprocess.run(command, env=environ(), cwd=venv, capture_output=True, text=True)
+    if result.returncode:
+        raise SetupError(f'`python -c {code!r}` failed in {venv}:\n{result.stderr.strip()}')
+    return result.stdout.strip()

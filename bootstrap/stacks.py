@@ -1,0 +1,43 @@
+"""The stacks and where their pins stand."""
+
+import hashlib
+import re
+from pathlib import Path
+
+STACKS = ('modern', 'classic')
+
+
+def requirement_files(root: Path, stack: str) -> list[Path]:
+    """Returns the requirement files of a stack, mmcv's apart: that one is built, not fetched."""
+    return [root / 'requirements' / f'{name}.txt' for name in (stack, 'tests', 'lint')]
+
+
+def mmcv_requirement(root: Path) -> str:
+    """Returns mmcv's pin as pip takes it, such as `mmcv==2.1.0`."""
+    return f'mmcv=={pinned(root / "requirements" / "mmcv.txt", "mmcv")}'
+
+
+def pinned(file: Path, package: str) -> str:
+    """Returns the version that a requirement file pins a package to."""
+    match = re.search(rf'^{re.escape(package)}==([^\s;]+)', file.read_text(), flags=re.MULTILINE)
+    if match is None:
+        raise ValueError(f'{file} pins no {package}')
+    return match.group(1)
+
+
+def fingerprint(root: Path, stack: str, python: str) -> str:
+    """Hashes what decides the contents of the environment.
+
+    Args:
+        root: The checkout; part of the hash, since a moved virtual environment does not work.
+        stack: The stack's name.
+        python: The full version of Python.
+
+    Returns:
+        A hexadecimal digest.
+    """
+    digest = hashlib.sha256(f'{root}\n{stack}\n{python}\n'.encode())
+    files = [*requirement_files(root, stack), root / 'requirements' / 'mmcv.txt', root / 'setup.py']
+    for file in files:
+        digest.update(file.read_bytes())
+    return digest.hexdigest()

@@ -1,0 +1,37 @@
+"""A check and what it finds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from mmdet_kdrank.environment.facts import Facts
+
+
+class Fault(NamedTuple):
+    """A fault of the environment.
+
+    Attributes:
+        what: What is wrong, in one sentence.
+        mend: What to do about it.
+    """
+
+    what: str
+    mend: str
+
+    def __str__(self) -> str:
+        """Writes both as one line."""
+        return f'{self.what} Mend: {self.mend}'
+
+
+class Check(NamedTuple):
+    """One thing that can be wrong.
+
+    Attributes:
+        name: What the doctor calls it.
+        probe: Looks at the facts and returns the fault, or None.
+    """
+
+    name: str
+    probe: Callable[[Facts], Fault | None]

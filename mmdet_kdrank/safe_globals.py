@@ -1,0 +1,73 @@
+"""The names that a checkpoint of the MM family may use; each is harmless whatever its arguments."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+from mmengine.logging import HistoryBuffer
+
+_NUMPY_KINDS = '? b B h H i I l L q Q e f d'.split()
+_STATISTICS = ('min', 'max', 'current', 'mean')
+
+
+def history_statistic(owner: object, name: str) -> Any:
+    """Stands in for `getattr`, which MMEngine's log buffers use to name their statistics.
+
+    The real one would hand a malicious file the way from a harmless object to `os.system`.
+
+    Raises:
+        pickle.UnpicklingError: Asked for anything else.
+    """
+    if owner is HistoryBuffer and name in _STATISTICS:
+        return getattr(HistoryBuffer, name)
+    raise pickle.UnpicklingError(
+        f'refused: getattr({owner!r}, {name!r}) is nothing a checkpoint needs'
+    )
+
+
+def allowed_names() -> dict[str, Any]:
+    """Returns the allow-list beyond torch's own, as object by full name."""
+    # Object arrays stay refused, so their dtype class is not among these.
+    dtypes = {type(np.dtype(kind)) for kind in _NUMPY_KINDS}
+    # Both are private; what pickles refer to is what __reduce__ names.
+    reconstruct, scalar = np.empty(0).__reduce__()[0], np.float64(0).__reduce__()[0]
+    names = {
+        'mmengine.logging.history_buffer.HistoryBuffer': HistoryBuffer,
+        'builtins.getattr': history_statistic,
+        'numpy.ndarray': np.ndarray,
+        'numpy.dtype': np.dtype,
+        **{f'numpy.dtypes.{dtype.__name__}': dtype for dtype in dtypes},
+    }
+    # numpy 2 moved these; a file may come from either side.
+    for core in ('core', '_core'):
+        names[f'numpy.{core}.multiarray._reconstruct'] = reconstruct
+        names[f'numpy.{core}.multiarray.scalar'] = scalar
+    return names
+
+
+def restricted_pickle(names: Mapping[str, Any]) -> SimpleNamespace:
+    """Builds what `torch.load(pickle_module=...)` takes, for a torch without an allow-list.
+
+    Args:
+        names: Object by full name; every other name is refused.
+
+    Returns:
+        A stand-in for the module `pickle`.
+    """
+
+    class Unpickler(pickle.Unpickler):
+        def find_class(self, module: str, name: str) -> Any:
+            # Protocol 2, which torch writes, has Python 2's name for it.
+            full = f'{"builtins" if module == "__builtin__" else module}.{name}'
+            if full not in names:
+                raise pickle.UnpicklingError(f'refused: {full} is nothing a checkpoint needs')
+            return names[full]
+
+    def load(file: Any, **kwargs: Any) -> Any:
+        return Unpickler(file, **kwargs).load()
+
+    return SimpleNamespace(Unpickler=Unpickler, load=load, __name__='restricted_pickle')

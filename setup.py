@@ -1,0 +1,32 @@
+"""Packaging; the bounds stand in mmdet_kdrank/environment/bounds.py, where import checks them too."""
+
+import re
+import runpy
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+ROOT = Path(__file__).parent
+BOUNDS = runpy.run_path(str(ROOT / 'mmdet_kdrank' / 'environment' / 'bounds.py'))
+VERSION = re.search(
+    r"__version__ = '(.+)'", (ROOT / 'mmdet_kdrank' / '__init__.py').read_text()
+).group(1)
+README = ROOT / 'README.md'
+
+setup(
+    name='mmdet_kdrank',
+    version=VERSION,
+    description='Knowledge distillation with a Kendall ranking loss for MMDetection',
+    long_description=README.read_text(encoding='utf-8') if README.is_file() else '',
+    long_description_content_type='text/markdown',
+    license='Apache-2.0',
+    packages=find_packages(include=['mmdet_kdrank', 'mmdet_kdrank.*']),
+    include_package_data=True,
+    python_requires='>={0[0]}.{0[1]}'.format(BOUNDS['PYTHON'].minimum),
+    install_requires=[str(bound) for bound in BOUNDS['PACKAGES']],
+    extras_require={
+        'demo': ['matplotlib', 'tensorboard'],
+        'tests': ['hypothesis', 'pytest', 'pytest-xdist', 'scikit-learn', 'scipy'],
+    },
+    zip_safe=False,
+)
