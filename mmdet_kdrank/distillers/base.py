@@ -1,0 +1,241 @@
+"""What the distilling detectors of all families share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from mmdet.registry import MODELS, TASK_UTILS
+from mmdet.structures import DetDataSample
+from mmengine.logging import MessageHub, print_log
+from torch import Tensor, nn
+
+from .agreement import agreement
+from .class_output import ClassOutput
+from .classes import align_classes
+from .preprocessing import TeacherInput
+from .samples import DistillSamples
+from .student_class import check_arguments, student_class
+from .teacher import Teacher, TeacherSource
+
+
+class DistillMixin:
+    """A detector that learns from a teacher beside its own losses.
+
+    Put before a detector class. The student's forward is the detector's own, run once; its class
+    logits are captured on the way and compared with the teacher's on the same RoIs or anchors.
+
+    Args:
+        teacher (dict): ``config`` and ``checkpoint`` (see :class:`TeacherSource`). Neither is
+            read before training starts.
+        distill_losses (dict[str, dict]): Configs of registered losses, called as
+            ``loss(pred, soft_label, weight=…, avg_factor=…)``. A key is the loss's name in the
+            log and must contain ``loss``.
+        student_type (str, optional): The student's own detector class. Defaults to MMDetection's
+            base class of the family.
+        selector (dict, optional): Which RoIs or anchors count, a selector of ``TASK_UTILS``.
+        channels (str): ``'all'``, or ``'foreground'`` to leave the background channel out.
+        **kwargs: The student's own arguments.
+
+    Raises:
+        TypeError: If the student's class does not take an argument.
+        ValueError: If a name of a loss or an option is not acceptable.
+    """
+
+    family: type[nn.Module]
+    default_selector: dict
+
+    def __new__(cls, *args: Any, student_type: str | None = None, **kwargs: Any) -> DistillMixin:
+        """Make the object of the class that keeps what the student's own class overrides."""
+        return object.__new__(student_class(cls, student_type))
+
+    def __init__(
+        self,
+        *args: Any,
+        teacher: dict,
+        distill_losses: dict[str, dict],
+        student_type: str | None = None,
+        selector: dict | None = None,
+        channels: str = 'all',
+        **kwargs: Any,
+    ) -> None:
+        source = TeacherSource.from_config(teacher)
+        if channels not in ('all', 'foreground'):
+            raise ValueError(f"channels must be 'all' or 'foreground', got {channels!r}.")
+        check_arguments(self, kwargs)
+        super().__init__(*args, **kwargs)
+        self._teacher_source = source
+        self._teacher: Teacher | None = None
+        self._teacher_input: TeacherInput | None = None
+        self.distill_losses = _build_losses(distill_losses)
+        self.selector: Callable[[DistillSamples], DistillSamples] = TASK_UTILS.build(
+            selector or self.default_selector
+        )
+        self.channels = channels
+
+    def init_weights(self) -> None:
+        """Initialise the student, then load the teacher onto its device."""
+        super().init_weights()
+        if self._teacher is None:
+            self._teacher = self._teacher_source.load()
+            self._teacher.model.to(next(self.parameters()).device)
+
+    def _apply(self, fn: Callable, *args: Any, **kwargs: Any) -> nn.Module:
+        if self._teacher is not None:
+            self._teacher.model._apply(fn, *args, **kwargs)
+        return super()._apply(fn, *args, **kwargs)
+
+    def __getstate__(self) -> dict:
+        # Copies of the model (EMA, pickling) are students alone.
+        return {**self.__dict__, '_teacher': None, '_teacher_input': None}
+
+    def loss(self, batch_inputs: Tensor, batch_data_samples: list[DetDataSample]) -> dict:
+        """The student's own losses and the distillation losses.
+
+        Args:
+            batch_inputs (Tensor): Normalised images, (B, 3, H, W).
+            batch_data_samples (list[DetDataSample]): Their annotations.
+
+        Returns:
+            dict[str, Tensor]: Losses, ``distill_tau`` and ``distill_top1``; those of a head among
+            several carry its prefix (``s0.``).
+
+        Raises:
+            RuntimeError: If :meth:`init_weights` has not run.
+            FloatingPointError: If logits or a distillation loss are not finite.
+        """
+        if self._teacher is None:
+            raise RuntimeError(
+                "The teacher is not loaded: call init_weights() before training (MMEngine's "
+                'Runner does).'
+            )
+        if self._teacher_input is None:
+            self._match_teacher()
+        with self.capture_student() as captured:
+            losses = super().loss(batch_inputs, batch_data_samples)
+        with torch.no_grad():
+            inputs = self._teacher_input(batch_inputs, batch_data_samples)
+            features = self._teacher.model.extract_feat(inputs)
+        for prefix, scale, samples in self.compare(captured, features):
+            distilled = self._distill(prefix, scale, samples)
+            taken = losses.keys() & distilled.keys()
+            if taken:
+                raise ValueError(
+                    f"distill_losses has {', '.join(sorted(taken))}, a name that the student's "
+                    'own losses use. Give the entry another name that contains "loss".'
+                )
+            losses.update(distilled)
+        return losses
+
+    def capture_student(self) -> Any:
+        """Context in which the student's class logits are recorded, as :meth:`compare` takes."""
+        raise NotImplementedError
+
+    def compare(
+        self, captured: Any, teacher_features: tuple[Tensor, ...]
+    ) -> Iterable[tuple[str, float, DistillSamples]]:
+        """For each distilled head: prefix of its names, factor of its losses, its samples."""
+        raise NotImplementedError
+
+    def check_heads(self, teacher: nn.Module) -> list[tuple[ClassOutput, ClassOutput]]:
+        """Class outputs of each distilled head, the student's and the teacher's.
+
+        Raises:
+            TypeError: If a head is not supported.
+            ValueError: If the teacher's heads do not correspond to the student's.
+        """
+        raise NotImplementedError
+
+    def _match_teacher(self) -> None:
+        """Check that student and teacher correspond, now that the training set is known."""
+        teacher = self._teacher
+        if not isinstance(teacher.model, self.family):
+            raise ValueError(
+                f'The teacher is a {type(teacher.model).__name__}, {type(self).__name__} needs a '
+                f"{self.family.__name__}. Choose a teacher of the student's family."
+            )
+        outputs = self.check_heads(teacher.model)
+        for ours, theirs in outputs:
+            if (ours.activation, ours.background) != (theirs.activation, theirs.background):
+                raise ValueError(
+                    f"The student's class output is {ours}, the teacher's {theirs}: their logits "
+                    'mean different things. Choose a teacher whose head has the same activation '
+                    'and the same background channel.'
+                )
+        self._outputs = outputs
+        ours, theirs = outputs[0]
+        self._classes = align_classes(
+            _training_classes(), teacher.classes, ours.num_classes, theirs.num_classes
+        )
+        self._teacher_input = TeacherInput(self.data_preprocessor, teacher.model.data_preprocessor)
+        print_log(
+            f'Distilling {len(self._classes.student)} classes from {type(teacher.model).__name__} '
+            f'({teacher.checkpoint}) with {", ".join(self.distill_losses)}.',
+            logger='current',
+        )
+
+    def _distill(self, prefix: str, scale: float, samples: DistillSamples) -> dict[str, Tensor]:
+        background = samples.background and self.channels == 'all'
+        chosen = self.selector(samples)
+        pred, soft_label = self._classes.select(chosen.student, chosen.teacher, background)
+        values = {}
+        for name, loss in self.distill_losses.items():
+            weight, labels = chosen.weights, {}
+            if getattr(loss, 'requires_labels', False):
+                column = self._classes.column_of(chosen.labels)
+                known = (column >= 0) & (column < pred.shape[1])
+                weight, labels = weight * known, {'labels': column.where(known, 0)}
+            values[name] = scale * loss(
+                pred, soft_label, weight=weight, avg_factor=chosen.avg_factor, **labels
+            )
+        _assert_finite(prefix, samples, values)
+        values.update(agreement(pred, soft_label))
+        return {prefix + name: value for name, value in values.items()}
+
+
+def _build_losses(configs: dict[str, dict]) -> nn.ModuleDict:
+    losses = nn.ModuleDict()
+    for name, config in configs.items():
+        if 'loss' not in name:
+            raise ValueError(
+                f'distill_losses.{name}: MMEngine adds up only names that contain "loss", so this '
+                f'entry would never be trained. Rename it, say loss_{name}.'
+            )
+        try:
+            losses[name] = MODELS.build(config)
+        except (KeyError, TypeError, ValueError, AssertionError) as error:
+            raise type(error)(f'distill_losses.{name}: {error}') from error
+        if losses[name].state_dict() or list(losses[name].parameters()):
+            raise ValueError(
+                f'distill_losses.{name}: {type(losses[name]).__name__} has weights of its own, '
+                "which would be written into the student's checkpoint. Use a loss without."
+            )
+    return losses
+
+
+def _training_classes() -> tuple[str, ...] | None:
+    meta = MessageHub.get_current_instance().get_info('dataset_meta') or {}
+    classes = meta.get('classes')
+    return tuple(classes) if classes else None
+
+
+def _assert_finite(prefix: str, samples: DistillSamples, values: dict[str, Tensor]) -> None:
+    tensors = {
+        f"the student's logits behind {', '.join(prefix + name for name in values)}": (
+            samples.student
+        ),
+        f"the teacher's logits behind {', '.join(prefix + name for name in values)}": (
+            samples.teacher
+        ),
+        **{f'the value of {prefix}{name}': value for name, value in values.items()},
+    }
+    # One transfer from the device for all of them; which one is at fault is asked only then.
+    if torch.stack([tensor.isfinite().all() for tensor in tensors.values()]).all():
+        return
+    name, tensor = next((n, t) for n, t in tensors.items() if not t.isfinite().all())
+    wrong = int((~tensor.isfinite()).sum())
+    raise FloatingPointError(
+        f'{wrong} of {tensor.numel()} values of {name} are not finite. Nothing was updated in '
+        'this iteration; lower the learning rate, clip gradients, or check the teacher checkpoint.'
+    )

@@ -1,0 +1,74 @@
+"""The rows (RoIs or anchors) on which student and teacher are compared."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class DistillSamples:
+    """N rows of class logits of one head, the student's beside the teacher's.
+
+    Args:
+        student (Tensor): Student logits with their graph, (N, C).
+        teacher (Tensor): Teacher logits, (N, C), the same classes in the same order.
+        image (Tensor): Index in the batch of the image a row belongs to, (N,), int64.
+        activation (str): ``'softmax'`` or ``'sigmoid'``.
+        background (bool): Whether the last column is the background.
+        num_classes (int): The student's foreground classes; its labels run from 0 to
+            ``num_classes - 1``, background is ``num_classes``.
+        labels (Tensor, optional): The student's own training labels, (N,), int64. None where
+            its head does not tell.
+        weights (Tensor, optional): The student's own label weights, (N,).
+        avg_factor (float, optional): The student's own normaliser of its class loss.
+    """
+
+    student: Tensor
+    teacher: Tensor
+    image: Tensor
+    activation: str
+    background: bool
+    num_classes: int
+    labels: Tensor | None = None
+    weights: Tensor | None = None
+    avg_factor: float | None = None
+
+    def __len__(self) -> int:
+        return len(self.student)
+
+    def positive(self) -> Tensor:
+        """Mask of the rows that the student's assignment calls foreground, (N,), bool.
+
+        Raises:
+            ValueError: If the student's head does not tell its labels.
+        """
+        if self.labels is None:
+            raise ValueError(
+                "This selector needs the labels of the student's own assignment, and its head "
+                'does not pass one label a prior to loss_cls. Choose '
+                "selector=dict(type='TopkSamples') or 'ScoreWeightedSamples'."
+            )
+        return (self.labels >= 0) & (self.labels < self.num_classes)
+
+    def teacher_score(self) -> Tensor:
+        """The teacher's highest foreground probability of each row, (N,), in [0, 1]."""
+        if self.activation == 'sigmoid':
+            foreground = self.teacher[:, :-1] if self.background else self.teacher
+            return foreground.float().amax(1).sigmoid()
+        scores = self.teacher.float().softmax(1)
+        return (scores[:, :-1] if self.background else scores).amax(1)
+
+    def take(self, index: Tensor) -> DistillSamples:
+        """The rows that ``index`` names, (M,) int64, all with weight 1 and normaliser max(M, 1)."""
+        return replace(
+            self,
+            student=self.student[index],
+            teacher=self.teacher[index],
+            image=self.image[index],
+            labels=None if self.labels is None else self.labels[index],
+            weights=self.student.new_ones(len(index), dtype=torch.float32),
+            avg_factor=float(max(len(index), 1)),
+        )

@@ -1,0 +1,88 @@
+"""Which RoIs or anchors are distilled, and with what weight and normaliser.
+
+A selector takes all :class:`~mmdet_kdrank.distillers.samples.DistillSamples` of a head and returns
+those to be distilled, with ``weights`` (N,) and ``avg_factor`` set. Normalisers are those of the
+process's own batch, as for MMDetection's RoI and anchor losses.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from mmdet.registry import TASK_UTILS
+
+from .samples import DistillSamples
+
+
+@TASK_UTILS.register_module()
+class AllSamples:
+    """Every row, with the weight and the normaliser of the student's own class loss.
+
+    For RoIs that is weight 1 and the number of RoIs; for anchors weight 0 outside the image and
+    the number of positives, at least 1.
+    """
+
+    def __call__(self, samples: DistillSamples) -> DistillSamples:
+        """Keep all rows; raises ValueError where the student's head tells no label weights."""
+        if samples.weights is None or samples.avg_factor is None:
+            raise ValueError(
+                "AllSamples weighs rows as the student's own class loss does, and the student's "
+                'head does not pass one weight a prior and an avg_factor to loss_cls. Choose '
+                "selector=dict(type='TopkSamples') or 'ScoreWeightedSamples'."
+            )
+        return replace(samples, avg_factor=max(float(samples.avg_factor), 1.0))
+
+
+@TASK_UTILS.register_module()
+class PositiveSamples:
+    """The rows that the student's own assignment calls foreground.
+
+    Weight 1 each; the normaliser is their number, at least 1.
+    """
+
+    def __call__(self, samples: DistillSamples) -> DistillSamples:
+        """Keep foreground rows."""
+        return samples.take(samples.positive().nonzero().squeeze(1))
+
+
+@TASK_UTILS.register_module()
+class TopkSamples:
+    """In each image the rows with the teacher's highest foreground score.
+
+    Weight 1 each; the normaliser is their number, at least 1.
+
+    Args:
+        k (int): Rows an image. Defaults to 1000, which is MMDetection's ``nms_pre``: the priors
+            that can become detections.
+    """
+
+    def __init__(self, k: int = 1000) -> None:
+        if k < 1:
+            raise ValueError(f'TopkSamples needs k >= 1, got k={k}.')
+        self.k = k
+
+    def __call__(self, samples: DistillSamples) -> DistillSamples:
+        """Keep the k best rows of each image, in their own order."""
+        score = samples.teacher_score()
+        chosen = []
+        for image in range(int(samples.image.max()) + 1 if len(samples) else 0):
+            rows = (samples.image == image).nonzero().squeeze(1)
+            best = score[rows].topk(min(self.k, len(rows))).indices
+            chosen.append(rows[best])
+        if not chosen:
+            return samples.take(samples.image)
+        return samples.take(torch.cat(chosen).sort().values)
+
+
+@TASK_UTILS.register_module()
+class ScoreWeightedSamples:
+    """Every row, weighted by the teacher's highest foreground score.
+
+    The normaliser is the total weight, at least 1.
+    """
+
+    def __call__(self, samples: DistillSamples) -> DistillSamples:
+        """Keep all rows."""
+        weights = samples.teacher_score()
+        return replace(samples, weights=weights, avg_factor=max(float(weights.sum()), 1.0))

@@ -1,0 +1,192 @@
+"""Building, loading and freezing the teacher."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from mmdet.registry import DATASETS, MODELS
+from mmengine.config import Config, ConfigDict
+from mmengine.hub import get_config
+from mmengine.registry import DefaultScope
+from torch import nn
+
+from mmdet_kdrank.checkpoint import load_checkpoint
+
+
+@dataclass(frozen=True)
+class TeacherSource:
+    """Where the teacher comes from; touches no file until :meth:`load`.
+
+    Args:
+        config (str or dict): Path of a config, an ``mmdet::`` name, or the config dict of a model.
+        checkpoint (str): Path or URL, or ``'auto'``: what the model index publishes for an
+            ``mmdet::`` config.
+
+    Raises:
+        ValueError: If ``'auto'`` stands beside a config that is no ``package::`` name.
+    """
+
+    config: str | dict
+    checkpoint: str
+
+    def __post_init__(self) -> None:
+        if self.checkpoint == 'auto' and not self._in_package():
+            raise ValueError(
+                "teacher.checkpoint='auto' is what a model index publishes for an mmdet:: config, "
+                f'and teacher.config is {_shortened(self.config)}. Give the path or URL of the '
+                'checkpoint.'
+            )
+
+    @classmethod
+    def from_config(cls, teacher: dict) -> TeacherSource:
+        """Read ``teacher=dict(config=…, checkpoint=…)``; ValueError on any other key."""
+        wrong = {'config', 'checkpoint'} ^ set(teacher)
+        if wrong:
+            raise ValueError(
+                f'teacher takes exactly the keys config and checkpoint, got {sorted(teacher)}: '
+                f'{", ".join(sorted(wrong))} is unknown or missing.'
+            )
+        return cls(**teacher)
+
+    def _in_package(self) -> bool:
+        return isinstance(self.config, str) and '::' in self.config
+
+    def load(self) -> Teacher:
+        """Build the teacher, load its weights strictly and freeze it.
+
+        The random states of torch, numpy and Python are as before afterwards.
+
+        Returns:
+            Teacher: On the CPU, in eval mode, without gradients.
+
+        Raises:
+            FileNotFoundError: If the config or the checkpoint is missing.
+            ValueError: If the config holds no detector, the checkpoint's keys do not fit the
+                model, or ``'auto'`` finds no published weights.
+        """
+        config, published = self._read_config()
+        model_config = config.model
+        checkpoint_path = published if self.checkpoint == 'auto' else self.checkpoint
+        scope = config.get('default_scope', 'mmdet')
+        with _kept_random_states(), DefaultScope.overwrite_default_scope(scope):
+            model = MODELS.build(model_config)
+            names = _dataset_classes(config)
+        checkpoint = load_checkpoint(checkpoint_path)
+        _load_strictly(model, checkpoint, checkpoint_path, _shortened(self.config))
+        model.requires_grad_(False).eval()
+        return Teacher(model, _meta_classes(checkpoint) or names, checkpoint_path)
+
+    def _read_config(self) -> tuple[ConfigDict, str | None]:
+        if not isinstance(self.config, str):
+            config, published = Config(dict(model=self.config)), None
+        elif self._in_package():
+            config, published = self._read_package_config()
+        else:
+            config, published = Config.fromfile(self.config), None
+        if 'type' not in config.get('model', {}):
+            raise ValueError(
+                f'teacher.config ({_shortened(self.config)}) has no model with a type: give a '
+                "detector's config file, an mmdet:: name, or the config dict of the model itself."
+            )
+        return config, published
+
+    def _read_package_config(self) -> tuple[Config, str | None]:
+        config = get_config(self.config)
+        if self.checkpoint != 'auto':
+            return config, None
+        try:
+            return config, get_config(self.config, pretrained=True).model_path
+        except (AssertionError, AttributeError) as error:
+            raise ValueError(
+                f"teacher.checkpoint='auto': the model index publishes no weights for "
+                f'{self.config}. Give the path or URL of a checkpoint.'
+            ) from error
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """A loaded, frozen detector.
+
+    Not a module on purpose: what holds it neither saves, nor optimises, nor synchronises it.
+
+    Args:
+        model (nn.Module): The detector.
+        classes (tuple[str], optional): Names of its classes, None where nothing tells.
+        checkpoint (str): Where its weights came from.
+    """
+
+    model: nn.Module
+    classes: tuple[str, ...] | None
+    checkpoint: str
+
+
+@contextmanager
+def _kept_random_states() -> Iterator[None]:
+    numpy_state, python_state = np.random.get_state(), random.getstate()
+    try:
+        # No device: the teacher is built on the CPU.
+        with torch.random.fork_rng(devices=[]):
+            yield
+    finally:
+        np.random.set_state(numpy_state)
+        random.setstate(python_state)
+
+
+def _load_strictly(model: nn.Module, checkpoint: dict, path: str, config: str) -> None:
+    state = checkpoint.get('state_dict', checkpoint)
+    state = {key.removeprefix('module.'): value for key, value in state.items()}
+    try:
+        # torch's own loading, not MMEngine's: that one raises on rank 0 alone.
+        wrong = model.load_state_dict(state, strict=False)
+    except RuntimeError as error:
+        raise ValueError(
+            f'The teacher checkpoint {path} does not fit teacher.config {config}: '
+            f'{" ".join(str(error).split())} Give the config that the checkpoint was trained with.'
+        ) from error
+    if wrong.missing_keys or wrong.unexpected_keys:
+        raise ValueError(
+            f'The teacher checkpoint {path} does not fit teacher.config {config}: '
+            f'{_counted(wrong.missing_keys, "missing")} and '
+            f'{_counted(wrong.unexpected_keys, "unexpected")}. Give the config that the '
+            'checkpoint was trained with.'
+        )
+
+
+def _meta_classes(checkpoint: dict) -> tuple[str, ...] | None:
+    meta = checkpoint.get('meta', {})
+    names = {key.lower(): value for key, value in meta.get('dataset_meta', meta).items()}
+    return _as_names(names.get('classes'))
+
+
+def _dataset_classes(config: Config) -> tuple[str, ...] | None:
+    dataset = config.get('train_dataloader', {}).get('dataset')
+    while dataset is not None and 'type' in dataset:
+        inner = dataset.get('dataset') or next(iter(dataset.get('datasets', [])), None)
+        if inner is None:
+            dataset_type = DATASETS.get(dataset.type)
+            return _as_names(dataset_type._load_metainfo(dataset.get('metainfo')).get('classes'))
+        dataset = inner
+    return None
+
+
+def _as_names(classes: Any) -> tuple[str, ...] | None:
+    if not classes:
+        return None
+    return (classes,) if isinstance(classes, str) else tuple(classes)
+
+
+def _counted(keys: list[str], word: str, most: int = 3) -> str:
+    if not keys:
+        return f'no {word} key'
+    shown = ', '.join(keys[:most]) + (', …' if len(keys) > most else '')
+    return f'{len(keys)} {word} keys ({shown})'
+
+
+def _shortened(config: str | dict) -> str:
+    return config if isinstance(config, str) else f'a dict of type {config.get("type")!r}'

@@ -1,0 +1,131 @@
+"""Distilling two-stage detectors: class logits per RoI."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+import torch
+from mmdet.models.detectors import TwoStageDetector
+from mmdet.models.roi_heads import CascadeRoIHead, StandardRoIHead
+from mmdet.registry import MODELS
+from torch import Tensor, nn
+
+from .base import DistillMixin
+from .capture import watch_method
+from .class_output import ClassOutput, class_output
+from .samples import DistillSamples
+
+
+@dataclass(frozen=True)
+class RoIRecord:
+    """What one stage of the student's RoI head classified.
+
+    Args:
+        logits (Tensor): Class logits, (N, C), with their graph.
+        rois (Tensor): (N, 5): index of the image, then x1, y1, x2, y2 in pixels of the input.
+        labels (Tensor): Assigned labels, (N,).
+        weights (Tensor): Label weights, (N,).
+    """
+
+    logits: Tensor
+    rois: Tensor
+    labels: Tensor
+    weights: Tensor
+
+
+@MODELS.register_module()
+class DistillTwoStageDetector(DistillMixin, TwoStageDetector):
+    """A Faster R-CNN-like student that learns from a teacher on its own sampled RoIs.
+
+    The student's proposals, sampling and RoI head run once. The teacher pools the same RoIs from
+    its own features with its own extractor and head, which may differ in depth, channels and type.
+    Cascade students are distilled at every stage, by the teacher's same stage and with the stage's
+    loss weight. See :class:`~mmdet_kdrank.distillers.base.DistillMixin` for the arguments.
+    """
+
+    family = TwoStageDetector
+    default_selector = dict(type='AllSamples')
+
+    @contextmanager
+    def capture_student(self) -> Iterator[list[list[RoIRecord]]]:
+        """Record what each stage's box head classifies; yields one list a stage."""
+        heads = _bbox_heads(self)
+        records: list[list[RoIRecord]] = [[] for _ in heads]
+        with ExitStack() as stack:
+            for head, stage in zip(heads, records, strict=True):
+
+                def observe(arguments: dict, result: dict, stage: list = stage) -> None:
+                    labels, weights = result['bbox_targets'][:2]
+                    stage.append(
+                        RoIRecord(arguments['cls_score'], arguments['rois'], labels, weights)
+                    )
+
+                stack.enter_context(watch_method(head, 'loss_and_target', observe))
+            yield records
+
+    def compare(
+        self, captured: list[list[RoIRecord]], teacher_features: tuple[Tensor, ...]
+    ) -> Iterator[tuple[str, float, DistillSamples]]:
+        """Classify the student's RoIs with the teacher's head, stage by stage."""
+        for stage, (records, (output, _)) in enumerate(zip(captured, self._outputs, strict=True)):
+            if len(records) != 1:
+                raise NotImplementedError(
+                    f'{type(self.roi_head).__name__} computed the class loss of stage {stage} '
+                    f'{len(records)} times through loss_and_target, not once, so its logits '
+                    'cannot be told apart. This RoI head is not supported.'
+                )
+            record = records[0]
+            with torch.no_grad():
+                teacher = self._teacher_logits(stage, teacher_features, record.rois)
+            samples = DistillSamples(
+                student=record.logits,
+                teacher=teacher,
+                image=record.rois[:, 0].long(),
+                activation=output.activation,
+                background=output.background,
+                num_classes=output.num_classes,
+                labels=record.labels,
+                weights=record.weights,
+                avg_factor=float(max(len(record.rois), 1)),
+            )
+            cascade = isinstance(self.roi_head, CascadeRoIHead)
+            yield (
+                f's{stage}.' if cascade else '',
+                self.roi_head.stage_loss_weights[stage] if cascade else 1.0,
+                samples,
+            )
+
+    def check_heads(self, teacher: nn.Module) -> list[tuple[ClassOutput, ClassOutput]]:
+        """Pair the box heads of both RoI heads, stage by stage."""
+        for side, detector in (('student', self), ('teacher', teacher)):
+            roi_head = detector.roi_head
+            if not isinstance(roi_head, (StandardRoIHead, CascadeRoIHead)):
+                raise TypeError(
+                    f"The {side}'s {type(roi_head).__name__} is neither a StandardRoIHead nor a "
+                    'CascadeRoIHead, so its class logits per RoI are not known.'
+                )
+            if getattr(roi_head, 'with_semantic', False):
+                raise TypeError(
+                    f"The {side}'s {type(roi_head).__name__} classifies with a semantic branch, "
+                    'which is not supported. Choose one without.'
+                )
+        ours, theirs = _bbox_heads(self), _bbox_heads(teacher)
+        if len(ours) != len(theirs):
+            raise ValueError(
+                f"The student's RoI head has {len(ours)} stages, the teacher's {len(theirs)}. "
+                'Choose a teacher with as many.'
+            )
+        return [(class_output(a), class_output(b)) for a, b in zip(ours, theirs, strict=True)]
+
+    def _teacher_logits(self, stage: int, features: tuple[Tensor, ...], rois: Tensor) -> Tensor:
+        roi_head = self._teacher.model.roi_head
+        if isinstance(roi_head, CascadeRoIHead):
+            return roi_head._bbox_forward(stage, features, rois)['cls_score']
+        return roi_head._bbox_forward(features, rois)['cls_score']
+
+
+def _bbox_heads(detector: TwoStageDetector) -> list[nn.Module]:
+    heads = detector.roi_head.bbox_head
+    return list(heads) if isinstance(heads, nn.ModuleList) else [heads]
