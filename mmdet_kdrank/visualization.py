@@ -1,0 +1,25 @@
+"""MMDetection's visualiser with TensorBoard beside its other backends."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mmdet.registry import VISUALIZERS
+from mmdet.visualization import DetLocalVisualizer
+
+
+@VISUALIZERS.register_module()
+class DetTensorboardVisualizer(DetLocalVisualizer):
+    """``DetLocalVisualizer`` that also writes scalars and pictures for TensorBoard.
+
+    ``--cfg-options visualizer.type=DetTensorboardVisualizer`` adds TensorBoard to any run; MMEngine
+    has no option that appends to a list of backends.
+
+    Args:
+        vis_backends (list[dict], optional): The backends beside which TensorBoard writes.
+        **kwargs: As for ``DetLocalVisualizer``.
+    """
+
+    def __init__(self, *, vis_backends: list[dict] | None = None, **kwargs: Any) -> None:
+        backends = [*(vis_backends or []), dict(type='TensorboardVisBackend')]
+        super().__init__(vis_backends=backends, **kwargs)

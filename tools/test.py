@@ -1,0 +1,7 @@
+#!/usr/bin/env python
+"""Evaluate a detector: MMDetection's own ``tools/test.py`` with mmdet_kdrank imported."""
+
+from mmdet_kdrank.launch import run_mmdet_tool
+
+if __name__ == '__main__':
+    run_mmdet_tool('test.py')
