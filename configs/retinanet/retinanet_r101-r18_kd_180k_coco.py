@@ -1,0 +1,12 @@
+_base_ = [
+    '../_base_/models/retinanet_r18_fpn.py',
+    '../_base_/coco_180k.py',
+    '../_base_/teachers/retinanet_r101_fpn.py',
+    '../_base_/losses/anchor_kd.py',
+]
+model = dict(
+    type='DistillSingleStageDetector',
+    teacher={{_base_.teacher}},
+    distill_losses={{_base_.distill_losses}},
+)
+optim_wrapper = dict(optimizer=dict(lr=0.005))
