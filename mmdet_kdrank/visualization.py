@@ -16,10 +16,17 @@ class DetTensorboardVisualizer(DetLocalVisualizer):
     has no option that appends to a list of backends.
 
     Args:
+        name (str): Name of the visualiser.
         vis_backends (list[dict], optional): The backends beside which TensorBoard writes.
         **kwargs: As for ``DetLocalVisualizer``.
     """
 
-    def __init__(self, *, vis_backends: list[dict] | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        name: str = 'visualizer',
+        *,
+        vis_backends: list[dict] | None = None,
+        **kwargs: Any,
+    ) -> None:
         backends = [*(vis_backends or []), dict(type='TensorboardVisBackend')]
-        super().__init__(vis_backends=backends, **kwargs)
+        super().__init__(name, vis_backends=backends, **kwargs)
