@@ -1,0 +1,58 @@
+"""The definition once more, as loops over pairs in float64, and the axes of the op's tests."""
+
+import math
+
+import torch
+from torch import Tensor
+
+DEVICES = ['cpu', 'cuda'] if torch.cuda.is_available() else ['cpu']
+
+PHI = {
+    'tanh': torch.tanh,
+    'algebraic': lambda z: z / torch.sqrt(1 + z**2),
+    'erf': lambda z: torch.erf(math.sqrt(math.pi) / 2 * z),
+    'atan': lambda z: 2 / math.pi * torch.atan(math.pi / 2 * z),
+    'sign': torch.sign,
+}
+SOFT = [name for name in PHI if name != 'sign']
+
+
+def loop_tau(
+    student: Tensor,
+    teacher: Tensor,
+    steepness: float = 1.0,
+    surrogate: str = 'tanh',
+    exact_teacher: bool = False,
+    form: str = 'kendall',
+    eps: float = 1e-2,
+) -> Tensor:
+    """tau of each row; its gradient is autograd's, through the definition."""
+    phi_s, phi_t = PHI[surrogate], PHI['sign' if exact_teacher else surrogate]
+    student, teacher = student.double(), teacher.double()
+    columns = student.shape[1]
+    ab = aa = bb = torch.zeros(len(student), dtype=torch.float64, device=student.device)
+    for i in range(columns):
+        for j in range(i + 1, columns):
+            a = phi_s(steepness * (student[:, i] - student[:, j]))
+            b = phi_t(steepness * (teacher[:, i] - teacher[:, j]))
+            ab, aa, bb = ab + a * b, aa + a * a, bb + b * b
+    pairs = columns * (columns - 1) / 2
+    tau = ab / pairs
+    return tau if form == 'kendall' else tau / ((aa / pairs * bb / pairs).sqrt() + eps)
+
+
+def joint_ranges(steepness: float, columns: int, seed: int = 0) -> tuple[Tensor, Tensor]:
+    """Logits, float32, whose k (R_s + R_t) runs from 1 to 1e4 in several shares, with near-ties."""
+    generator = torch.Generator().manual_seed(seed)
+    rows = []
+    for total in (1, 10, 80, 90, 170, 1e3, 1e4):
+        for share in (0.02, 0.5, 0.98):
+            ranges = torch.tensor([share, 1 - share]) * total / steepness
+            x = torch.rand(2, columns, generator=generator)
+            x[:, 0], x[:, 1] = 0, 1
+            rows.append((x - 0.5) * ranges[:, None])
+    student, teacher = torch.stack(rows, 1).unbind()
+    inf = torch.tensor(math.inf)
+    student[:, 3], teacher[:, 4] = student[:, 2].nextafter(inf), teacher[:, 2].nextafter(inf)
+    student[:, 5], teacher[:, 6] = student[:, 4], teacher[:, 5]
+    return student.contiguous(), teacher.contiguous()
