@@ -23,7 +23,6 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from mmdet_kdrank.ops.backends import AUTO, BACKENDS, Backend, PairRequest
 from mmdet_kdrank.ops.checks import check_choice, check_logits, check_mask, check_positive
@@ -79,8 +78,14 @@ class _KendallTau(torch.autograd.Function):
         return tau
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, grad_tau: Tensor) -> tuple[Tensor | None, ...]:
+        # torch's once_differentiable refuses only where the incoming gradient has a graph; in the
+        # usual case, a sum, a second derivative would silently lack this term.
+        if torch.is_grad_enabled():
+            raise RuntimeError(
+                'kendall_tau is differentiable once; call backward or autograd.grad on it without '
+                'create_graph=True.'
+            )
         (grad,) = ctx.saved_tensors
         return grad_tau[:, None] * grad, None, None, None
 
@@ -131,6 +136,7 @@ def kendall_tau(
     Raises:
         TypeError: If logits are not floating point or the mask is not bool.
         ValueError: If shapes or devices do not fit, or an option is unknown or out of range.
+        RuntimeError: In the backward pass, if a second derivative is prepared (``create_graph``).
 
     References:
         M. G. Kendall, "A New Measure of Rank Correlation", Biometrika 30 (1938), for tau; its use
