@@ -1,4 +1,4 @@
-"""Packaging; the bounds stand in mmdet_kdrank/environment/bounds.py, where import checks them too."""
+"""Packaging; the version bounds are mmdet_kdrank/environment/bounds.py's, as on import."""
 
 import re
 import runpy
@@ -22,7 +22,7 @@ setup(
     license='Apache-2.0',
     packages=find_packages(include=['mmdet_kdrank', 'mmdet_kdrank.*']),
     include_package_data=True,
-    python_requires='>={0[0]}.{0[1]}'.format(BOUNDS['PYTHON'].minimum),
+    python_requires=str(BOUNDS['PYTHON']).removeprefix('python'),
     install_requires=[str(bound) for bound in BOUNDS['PACKAGES']],
     extras_require={
         'demo': ['matplotlib', 'tensorboard'],

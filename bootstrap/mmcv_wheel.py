@@ -111,8 +111,8 @@ def _build(venv: Path, source: Path, folder: Path, target: Target) -> Path:
     )
     env = build_environ(target, site_packages)
     print(
-        f'mmcv: compiling {total} files with {env["MAX_JOBS"]} jobs, once for this Python and torch '
-        f'({target.variant} ops); may be interrupted. Log: {log}',
+        f'mmcv: compiling {total} files with {env["MAX_JOBS"]} jobs, once for this Python and '
+        f'torch ({target.variant} ops); may be interrupted. Log: {log}',
         flush=True,
     )
     shutil.rmtree(source / 'dist', ignore_errors=True)

@@ -90,7 +90,7 @@ def _same_python(python: Path) -> bool:
 
 
 def _belongs_here(venv: Path) -> bool:
-    """Says whether the environment was made at this path: a moved one has scripts that do not run."""
+    """Says whether the environment was made at this path; scripts of a moved one do not run."""
     return str(venv) in (venv / 'bin' / 'activate').read_text()
 
 

@@ -94,9 +94,10 @@ def choose_target(
     fits = torch.cuda is not None and nvcc == torch.cuda
     if force_cuda == '1' and not fits:
         raise SetupError(
-            f'FORCE_CUDA=1 needs a CUDA toolkit of the version that torch {torch.version} was built '
-            f'with ({torch.cuda or "none: this torch has no CUDA"}); nvcc at hand: {nvcc or "none"}. '
-            'Install that toolkit and set CUDA_HOME to it, or leave FORCE_CUDA out for CPU ops.'
+            f'FORCE_CUDA=1 needs a CUDA toolkit of the version that torch {torch.version} was '
+            f'built with ({torch.cuda or "none: this torch has no CUDA"}); nvcc at hand: '
+            f'{nvcc or "none"}. Install that toolkit and set CUDA_HOME to it, or leave FORCE_CUDA '
+            'out for CPU ops.'
         )
     if fits and (torch.architectures or force_cuda == '1'):
         archs = archs or ';'.join(torch.architectures)
@@ -113,8 +114,9 @@ def choose_target(
         )
     elif torch.architectures:
         print(
-            f'mmcv: a card but no CUDA {torch.cuda} toolkit (nvcc: {nvcc or "none"}): building CPU ops only; '
-            'NMS and RoIAlign will not run on the card. Install that toolkit and run make setup FORCE_CUDA=1.'
+            f'mmcv: a card but no CUDA {torch.cuda} toolkit (nvcc: {nvcc or "none"}): building CPU '
+            'ops only; NMS and RoIAlign will not run on the card. Install that toolkit and run '
+            'make setup FORCE_CUDA=1.'
         )
     return cpu
 
@@ -139,8 +141,8 @@ def require_compiler(python: str, include: str | None = None) -> None:
     if not Path(include or sysconfig.get_paths()['include'], 'Python.h').is_file():
         raise SetupError(
             "mmcv has to be compiled and Python's headers (Python.h) are missing: install them "
-            f'(Debian, Ubuntu: apt install python{python}-dev; Fedora: dnf install python{python}-devel), '
-            f'{otherwise}'
+            f'(Debian, Ubuntu: apt install python{python}-dev; '
+            f'Fedora: dnf install python{python}-devel), {otherwise}'
         )
 
 

@@ -58,8 +58,8 @@ def load_checkpoint(source: str | Path) -> dict[str, Any]:
         raise CheckpointError(_unreadable(source, error)) from error
     if not isinstance(checkpoint, dict):
         raise CheckpointError(
-            f'Checkpoint {source} holds a {type(checkpoint).__name__}, not a dict. Save a state_dict, '
-            "or a dict with the key 'state_dict', instead of a whole module."
+            f'Checkpoint {source} holds a {type(checkpoint).__name__}, not a dict. Save a '
+            "state_dict, or a dict with the key 'state_dict', instead of a whole module."
         )
     return checkpoint
 
@@ -100,16 +100,17 @@ def _unpickling(source: str, message: str) -> str:
         (line for line in message.splitlines() if any(word in line for word in refused)), message
     )
     return (
-        f'Checkpoint {source} was refused: it holds more than data, and loading it could run code ({reason.strip()}). '
-        'If you trust where it comes from, load it once with torch.load(..., weights_only=False) '
-        "and save only its 'state_dict' and 'meta' to a new file."
+        f'Checkpoint {source} was refused: it holds more than data, and loading it could run code '
+        f'({reason.strip()}). If you trust where it comes from, load it once with '
+        "torch.load(..., weights_only=False) and save only its 'state_dict' and 'meta' to a new "
+        'file.'
     )
 
 
 def _unreadable(source: str, error: object) -> str:
     first = (str(error).strip() or type(error).__name__).splitlines()[0]
     return (
-        f'Checkpoint {source} cannot be read ({first}): it is truncated, or no checkpoint of torch.save. '
-        "Fetch or write it again; a URL's copy lies in the folder checkpoints/ of torch's hub directory "
-        '(torch.hub.get_dir()) and has to be deleted first.'
+        f'Checkpoint {source} cannot be read ({first}): it is truncated, or no checkpoint of '
+        "torch.save. Fetch or write it again; a URL's copy lies in the folder checkpoints/ of "
+        "torch's hub directory (torch.hub.get_dir()) and has to be deleted first."
     )

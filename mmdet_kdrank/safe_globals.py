@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from mmengine.logging import HistoryBuffer
 
-_NUMPY_KINDS = '? b B h H i I l L q Q e f d'.split()
+_NUMPY_KINDS = '?bBhHiIlLqQefd'
 _STATISTICS = ('min', 'max', 'current', 'mean')
 
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from mmdet_kdrank.environment.facts import Facts
 
+SETUP = 'run `make setup` in the checkout, which installs the pinned versions into .venv.'
+
 
 class Fault(NamedTuple):
     """A fault of the environment.
