@@ -63,7 +63,8 @@ class DistillMixin:
         source = TeacherSource.from_config(teacher)
         if channels not in ('all', 'foreground'):
             raise ValueError(f"channels must be 'all' or 'foreground', got {channels!r}.")
-        check_arguments(self, kwargs)
+        order = type(self).__mro__
+        check_arguments(order[order.index(DistillMixin) + 1], kwargs)
         super().__init__(*args, **kwargs)
         self._teacher_source = source
         self._teacher: Teacher | None = None

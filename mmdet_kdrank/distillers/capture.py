@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,6 +26,7 @@ def watch_method(
     signature = inspect.signature(method)
     shadowed = vars(owner).get(name)
 
+    @functools.wraps(method)
     def watched(*args: Any, **kwargs: Any) -> Any:
         result = method(*args, **kwargs)
         observer(signature.bind(*args, **kwargs).arguments, result)

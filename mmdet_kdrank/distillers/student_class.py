@@ -6,7 +6,6 @@ import inspect
 from typing import Any
 
 from mmdet.registry import MODELS
-from torch import nn
 
 OWN_DETECTOR = {'TridentRoIHead': 'TridentFasterRCNN'}
 """Heads of MMDetection whose detector takes its family's arguments but overrides its methods."""
@@ -49,11 +48,11 @@ def student_class(distiller: type, student_type: str | None) -> type:
     return type(f'{distiller.__name__}Over{student.__name__}', (distiller, student), {})
 
 
-def check_arguments(detector: nn.Module, kwargs: dict[str, Any]) -> None:
+def check_arguments(student: type, kwargs: dict[str, Any]) -> None:
     """Refuse arguments that ask for another class than the one the student is built over.
 
     Args:
-        detector (nn.Module): The distiller, not yet initialised.
+        student (type): The detector class that a distiller is built over.
         kwargs (dict): Arguments meant for the student's constructor.
 
     Raises:
@@ -61,7 +60,6 @@ def check_arguments(detector: nn.Module, kwargs: dict[str, Any]) -> None:
             works in a detector of its own: what a stock config of such a class looks like when
             ``student_type`` is left out.
     """
-    student = next(cls for cls in type(detector).__mro__ if not hasattr(cls, 'family'))
     mend = "Keep the stock config's own class with student_type={{_base_.model.type}}."
     head = kwargs.get('roi_head', {}).get('type')
     if head in OWN_DETECTOR and not issubclass(student, MODELS.get(OWN_DETECTOR[head])):

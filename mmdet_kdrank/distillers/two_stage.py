@@ -69,7 +69,9 @@ class DistillTwoStageDetector(DistillMixin, TwoStageDetector):
         self, captured: list[list[RoIRecord]], teacher_features: tuple[Tensor, ...]
     ) -> Iterator[tuple[str, float, DistillSamples]]:
         """Classify the student's RoIs with the teacher's head, stage by stage."""
-        for stage, (records, (output, _)) in enumerate(zip(captured, self._outputs, strict=True)):
+        for stage, (records, (output, theirs)) in enumerate(
+            zip(captured, self._outputs, strict=True)
+        ):
             if len(records) != 1:
                 raise NotImplementedError(
                     f'{type(self.roi_head).__name__} computed the class loss of stage {stage} '
@@ -77,8 +79,12 @@ class DistillTwoStageDetector(DistillMixin, TwoStageDetector):
                     'cannot be told apart. This RoI head is not supported.'
                 )
             record = records[0]
-            with torch.no_grad():
-                teacher = self._teacher_logits(stage, teacher_features, record.rois)
+            if len(record.rois):
+                with torch.no_grad():
+                    teacher = self._teacher_logits(stage, teacher_features, record.rois)
+            else:
+                # Not every box head of MMDetection takes an empty batch.
+                teacher = record.logits.new_zeros(0, theirs.channels)
             samples = DistillSamples(
                 student=record.logits,
                 teacher=teacher,

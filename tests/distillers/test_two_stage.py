@@ -1,0 +1,192 @@
+import pytest
+import torch
+from mmdet.models.losses import KnowledgeDistillationKLDivLoss
+
+from mmdet_kdrank.distillers.capture import watch_forward, watch_method
+from tests.detectors import (
+    CASCADE,
+    FASTER,
+    KD,
+    build,
+    distiller_config,
+    raw_batch,
+    save_teacher,
+    small_config,
+    training_losses,
+)
+
+DOUBLE_HEAD = dict(
+    type='DoubleConvFCBBoxHead',
+    num_convs=1,
+    num_fcs=1,
+    in_channels=16,
+    conv_out_channels=32,
+    fc_out_channels=16,
+    roi_feat_size=7,
+    num_classes=5,
+    reg_class_agnostic=True,
+)
+
+
+def teacher_of_another_kind():
+    """Other depth, channels, RoI size and head than the student's."""
+    config = small_config(FASTER, width=8)
+    config.backbone.depth = 34
+    config.neck.out_channels = config.rpn_head.in_channels = 16
+    config.roi_head.update(type='DoubleHeadRoIHead', reg_roi_scale_factor=1.3)
+    config.roi_head.bbox_roi_extractor.out_channels = 16
+    config.roi_head.bbox_head = DOUBLE_HEAD
+    return config
+
+
+@pytest.fixture
+def distiller(tmp_path):
+    teacher = teacher_of_another_kind()
+    checkpoint = save_teacher(teacher, tmp_path / 'teacher.pth')
+    return build(distiller_config(small_config(FASTER), teacher, checkpoint))
+
+
+@pytest.fixture
+def cascade(tmp_path):
+    teacher = small_config(CASCADE, width=8)
+    checkpoint = save_teacher(teacher, tmp_path / 'teacher.pth')
+    return build(distiller_config(small_config(CASCADE), teacher, checkpoint))
+
+
+def test_both_sides_classify_the_students_sampled_rois(distiller):
+    seen = {}
+    head = distiller.roi_head.bbox_head
+
+    def remember(arguments, _):
+        seen.update(student=arguments['cls_score'], rois=arguments['rois'])
+
+    with watch_method(head, 'loss_and_target', remember):
+        losses = training_losses(distiller)
+    teacher = distiller._teacher.model
+    inputs = distiller.data_preprocessor(raw_batch(), training=True)['inputs']
+    features = teacher.extract_feat(inputs)
+    expected = teacher.roi_head._bbox_forward(features, seen['rois'])['cls_score']
+    assert seen['rois'].shape == (48, 5)
+    # Textbook: KL of each RoI, mean over RoIs and channels.
+    target, pred = expected.softmax(1), seen['student'].log_softmax(1)
+    by_hand = (target * (target.log() - pred)).mean()
+    torch.testing.assert_close(losses['loss_kd'], by_hand, rtol=1e-4, atol=1e-7)
+    assert {'loss_kd', 'loss_rank', 'distill_tau', 'distill_top1'} < losses.keys()
+
+
+def test_the_student_runs_once(distiller):
+    training_losses(distiller)
+    calls = []
+    head = distiller.roi_head.bbox_head
+    with (
+        watch_forward(distiller.backbone, lambda *_: calls.append('backbone')),
+        watch_forward(distiller.roi_head.bbox_roi_extractor, lambda *_: calls.append('extractor')),
+        watch_forward(head, lambda *_: calls.append('head')),
+    ):
+        training_losses(distiller)
+    assert sorted(calls) == ['backbone', 'extractor', 'head']
+
+
+def test_gradients_reach_the_students_head_and_trunk_from_distillation_alone(distiller):
+    losses = training_losses(distiller)
+    (losses['loss_kd'] + losses['loss_rank']).backward()
+    assert distiller.roi_head.bbox_head.fc_cls.weight.grad.abs().sum() > 0
+    assert distiller.backbone.conv1.weight.grad.abs().sum() > 0
+    assert distiller.roi_head.bbox_head.fc_reg.weight.grad is None
+    assert all(p.grad is None for p in distiller._teacher.model.parameters())
+
+
+def test_cascade_distils_every_stage_with_its_weight(cascade):
+    losses = training_losses(cascade)
+    assert {f's{stage}.{name}' for stage in range(3) for name in ('loss_kd', 'distill_tau')} < (
+        losses.keys()
+    )
+    plain = {name: float(value) for name, value in losses.items() if name.endswith('loss_kd')}
+    cascade.roi_head.stage_loss_weights = [2.0, 0.0, 0.25]
+    scaled = training_losses(cascade)
+    assert float(scaled['s0.loss_kd']) == pytest.approx(2 * plain['s0.loss_kd'])
+    assert float(scaled['s1.loss_kd']) == 0
+    assert float(scaled['s2.loss_kd']) == pytest.approx(plain['s2.loss_kd'])
+
+
+def test_no_roi_gives_zero_with_a_graph(distiller):
+    distiller.train_cfg.rpn_proposal.min_bbox_size = 10_000
+    losses = training_losses(distiller, boxes=0)
+    assert losses['loss_kd'] == losses['loss_rank'] == 0
+    (losses['loss_kd'] + losses['loss_rank']).backward()
+    assert 'distill_tau' not in losses
+
+
+def test_foreground_channels_only(tmp_path):
+    config = small_config(FASTER)
+    checkpoint = save_teacher(config, tmp_path / 'teacher.pth')
+    seen = []
+    model = build(distiller_config(config, config, checkpoint, channels='foreground'))
+    with watch_forward(
+        model.distill_losses['loss_kd'], lambda arguments, _: seen.append(arguments['pred'])
+    ):
+        training_losses(model)
+    assert seen[0].shape == (48, 5)
+
+
+def test_a_subset_in_another_order_is_matched_by_name(tmp_path, monkeypatch):
+    """A five-class teacher serves a three-class student; the softmax is over what both know."""
+    teacher = small_config(FASTER, width=8)
+    meta = dict(dataset_meta=dict(classes=tuple('abcde')))
+    checkpoint = save_teacher(teacher, tmp_path / 'teacher.pth', meta=meta)
+    monkeypatch.setattr(
+        'mmdet_kdrank.distillers.base._training_classes', lambda: ('d', 'a', 'zebra')
+    )
+    student = small_config(FASTER, num_classes=3)
+    model = build(distiller_config(student, teacher, checkpoint, distill_losses=dict(loss_kd=KD)))
+    seen = {}
+    with (
+        watch_method(
+            model.roi_head.bbox_head,
+            'loss_and_target',
+            lambda arguments, _: seen.update(pred=arguments['cls_score'], rois=arguments['rois']),
+        ),
+    ):
+        losses = training_losses(model, num_classes=3)
+    frozen = model._teacher.model
+    inputs = model.data_preprocessor(raw_batch(), training=True)['inputs']
+    logits = frozen.roi_head._bbox_forward(frozen.extract_feat(inputs), seen['rois'])['cls_score']
+    expected = KnowledgeDistillationKLDivLoss(T=1)(seen['pred'][:, [0, 1, 3]], logits[:, [3, 0, 5]])
+    torch.testing.assert_close(losses['loss_kd'], expected)
+
+
+@pytest.mark.parametrize(
+    ('student', 'teacher', 'error', 'message'),
+    [
+        (FASTER, CASCADE, ValueError, "student's RoI head has 1 stages, the teacher's 3"),
+        (CASCADE, FASTER, ValueError, "student's RoI head has 3 stages, the teacher's 1"),
+    ],
+)
+def test_stages_must_correspond(tmp_path, student, teacher, error, message):
+    teacher = small_config(teacher)
+    checkpoint = save_teacher(teacher, tmp_path / 'teacher.pth')
+    model = build(distiller_config(small_config(student), teacher, checkpoint))
+    with pytest.raises(error, match=message):
+        training_losses(model)
+
+
+def test_another_activation_is_refused(tmp_path):
+    teacher = small_config(FASTER)
+    teacher.roi_head.bbox_head.loss_cls.use_sigmoid = True
+    checkpoint = save_teacher(teacher, tmp_path / 'teacher.pth')
+    model = build(distiller_config(small_config(FASTER), teacher, checkpoint))
+    with pytest.raises(ValueError, match='mean different things'):
+        training_losses(model)
+
+
+def test_a_roi_head_that_computes_its_loss_otherwise_is_refused(tmp_path):
+    student = small_config(FASTER)
+    checkpoint = save_teacher(student, tmp_path / 'teacher.pth')
+    student.roi_head.type = 'PISARoIHead'
+    student.train_cfg.rcnn.update(isr=dict(k=2, bias=0), carl=dict(k=1, bias=0.2))
+    student.train_cfg.rcnn.sampler = dict(
+        type='ScoreHLRSampler', num=24, pos_fraction=0.25, k=0.5, bias=0.0
+    )
+    model = build(distiller_config(student, small_config(FASTER), checkpoint))
+    with pytest.raises(NotImplementedError, match='PISARoIHead.*0 times through loss_and_target'):
+        training_losses(model)
