@@ -169,6 +169,12 @@ class DistillMixin:
         self._classes = align_classes(
             _training_classes(), teacher.classes, ours.num_classes, theirs.num_classes
         )
+        if len(self._classes.student) + (ours.background and self.channels == 'all') < 2:
+            raise ValueError(
+                f'channels={self.channels!r} leaves one column of logits to distil, and a '
+                'distribution or a ranking needs two. Give student and teacher more common '
+                'classes, or keep the background channel of a softmax head.'
+            )
         self._teacher_input = TeacherInput(self.data_preprocessor, teacher.model.data_preprocessor)
         print_log(
             f'Distilling {len(self._classes.student)} classes from {type(teacher.model).__name__} '

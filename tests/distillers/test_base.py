@@ -261,6 +261,14 @@ def test_a_name_that_the_student_uses_is_refused(teacher):
         training_losses(model)
 
 
+def test_a_single_class_without_background_is_refused(tmp_path):
+    config = small_config(RETINA, num_classes=1)
+    checkpoint = save_teacher(config, tmp_path / 'one.pth')
+    model = build(distiller_config(config, config, checkpoint))
+    with pytest.raises(ValueError, match='leaves one column of logits.*needs two'):
+        training_losses(model, num_classes=1)
+
+
 def test_a_teacher_of_the_other_family_is_refused(teacher):
     model = build(distiller_config(small_config(FASTER), *teacher(RETINA)))
     with pytest.raises(ValueError, match='The teacher is a RetinaNet, .* needs a TwoStageDetector'):
