@@ -8,6 +8,8 @@ from pathlib import Path
 
 import mmdet
 
+from mmdet_kdrank.distillers.student_class import assert_nothing_lost
+
 TENSORBOARD = 'visualizer.type=DetTensorboardVisualizer'
 
 
@@ -19,8 +21,14 @@ def run_mmdet_tool(name: str) -> None:
 
     Args:
         name (str): File name of the tool, e.g. ``'train.py'``.
+
+    Raises:
+        TypeError: If the config's distiller drops what the class of its base config overrides.
     """
     sys.argv[1:] = expand_tensorboard(sys.argv[1:])
+    config = next((argument for argument in sys.argv[1:] if Path(argument).is_file()), None)
+    if config and not any(a.startswith('model.student_type=') for a in sys.argv):
+        assert_nothing_lost(config)
     tool = Path(mmdet.__file__).parent / '.mim' / 'tools' / name
     runpy.run_path(str(tool), run_name='__main__')
 
