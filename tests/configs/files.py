@@ -1,0 +1,35 @@
+"""The shipped config files, found by glob so that a new one is tested without being listed."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+
+from mmengine.config import Config
+
+ROOT = Path(__file__).parents[2]
+CONFIGS = ROOT / 'configs'
+ALL = sorted(
+    str(path.relative_to(CONFIGS))
+    for path in CONFIGS.rglob('*.py')
+    if '_base_' not in path.relative_to(CONFIGS).parts
+)
+COCO = [name for name in ALL if name.endswith('_coco.py')]
+NAME = re.compile(
+    r'(?P<folder>\w+)/(?P<family>[a-z-]+)_(?P<teacher>\w+?)-(?P<student>\w+?)'
+    r'_(?P<losses>kd|kd-rank)_(?P<schedule>1x|180k)_coco\.py'
+)
+
+
+@cache
+def parsed(name: str) -> Config:
+    """The parsed config; copy it before changing anything."""
+    return Config.fromfile(CONFIGS / name)
+
+
+def parts(name: str) -> dict[str, str]:
+    """What a COCO config's file name says."""
+    match = NAME.fullmatch(name)
+    assert match, f'{name} is not FOLDER/FAMILY_TEACHER-STUDENT_LOSSES_SCHEDULE_coco.py'
+    return match.groupdict()

@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from mmdet.registry import MODELS
+from mmengine.hub import get_config
+from mmengine.runner.checkpoint import get_external_models, get_torchvision_models
+
+from tests.configs.files import ALL, COCO, CONFIGS, parsed, parts
+
+STOCK = {
+    'faster-rcnn': 'mmdet::faster_rcnn/faster-rcnn_r50_fpn_1x_coco.py',
+    'retinanet': 'mmdet::retinanet/retinanet_r50_fpn_1x_coco.py',
+}
+LEARNING_RATE = {
+    ('faster-rcnn', '1x'): 0.02,
+    ('faster-rcnn', '180k'): 0.01,
+    ('retinanet', '1x'): 0.01,
+    ('retinanet', '180k'): 0.005,
+}
+LOSSES = {
+    'loss_kd': 'KnowledgeDistillationKLDivLoss',
+    'loss_rank': 'KendallRankLoss',
+}
+BACKBONES = {
+    'r18': dict(type='ResNet', depth=18),
+    'r50': dict(type='ResNet', depth=50),
+    'mobilenetv2': dict(type='MobileNetV2'),
+}
+
+
+def bases(path: Path) -> list[Path]:
+    """The base files of a config that lie in this repository."""
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.Assign) and node.targets[0].id == '_base_':
+            named = ast.literal_eval(node.value)
+            named = [named] if isinstance(named, str) else named
+            return [path.parent / base for base in named if '::' not in base]
+    return []
+
+
+def depth(path: Path) -> int:
+    return max((1 + depth(base) for base in bases(path)), default=0)
+
+
+def unscoped(value: Any) -> Any:
+    """Without the scope that MMEngine notes in what it inherits from another package."""
+    if isinstance(value, dict):
+        return {key: unscoped(item) for key, item in value.items() if key != '_scope_'}
+    return [unscoped(item) for item in value] if isinstance(value, list) else value
+
+
+def test_all_published_pairs_are_shipped():
+    pairs = {(p['family'], p['teacher'], p['student']) for p in map(parts, COCO)}
+    assert pairs == {
+        ('faster-rcnn', 'r101', 'r18'),
+        ('faster-rcnn', 'r101', 'r50'),
+        ('faster-rcnn', 'r50', 'mobilenetv2'),
+        ('retinanet', 'r101', 'r50'),
+        ('retinanet', 'r101', 'r18'),
+    }
+    assert len(COCO) == len(pairs) * len(('kd', 'kd-rank')) * len(('1x', '180k'))
+
+
+@pytest.mark.parametrize('name', ALL)
+def test_is_short_flat_and_parses(name):
+    path = CONFIGS / name
+    assert len(path.read_text().splitlines()) <= 15
+    assert depth(path) <= 2
+    config = parsed(name)
+    assert config.model.type
+    assert 'mmdet_kdrank' in config.custom_imports.imports
+    for key in ('train_dataloader', 'val_dataloader', 'test_dataloader', 'val_evaluator'):
+        assert config[key]
+
+
+@pytest.mark.parametrize('name', COCO)
+def test_is_what_its_name_says(name):
+    said, config = parts(name), parsed(name)
+    assert said['folder'] == said['family'].replace('-', '_')
+    head = 'TwoStage' if said['family'] == 'faster-rcnn' else 'SingleStage'
+    assert config.model.type == f'Distill{head}Detector'
+    for key, value in BACKBONES[said['student']].items():
+        assert config.model.backbone[key] == value
+    teacher = config.model.teacher.config
+    assert teacher.startswith(f'mmdet::{said["folder"]}/{said["family"]}_{said["teacher"]}_fpn_')
+    losses = {key: LOSSES[key] for key in (f'loss_{loss}' for loss in said['losses'].split('-'))}
+    assert {key: loss.type for key, loss in config.model.distill_losses.items()} == losses
+
+
+@pytest.mark.parametrize('name', COCO)
+def test_teacher_is_the_published_one(name):
+    teacher = parsed(name).model.teacher
+    assert get_config(teacher.config, pretrained=True).model_path == teacher.checkpoint
+
+
+@pytest.mark.parametrize('name', COCO)
+def test_student_starts_from_imagenet(name):
+    """MMEngine's tables resolve the name; nothing is fetched."""
+    source = parsed(name).model.backbone.init_cfg.checkpoint
+    scheme, _, model = source.partition('://')
+    table = {'torchvision': get_torchvision_models, 'open-mmlab': get_external_models}[scheme]()
+    assert table[model].startswith('https://')
+
+
+@pytest.mark.parametrize('name', [n for n in COCO if parts(n)['schedule'] == '1x'])
+def test_1x_is_the_stock_schedule(name):
+    config, said = parsed(name), parts(name)
+    stock = get_config(STOCK[said['family']])
+    for key in (
+        *('train_dataloader', 'val_dataloader', 'test_dataloader', 'val_evaluator'),
+        *('train_cfg', 'param_scheduler', 'optim_wrapper', 'auto_scale_lr', 'default_hooks'),
+    ):
+        assert unscoped(config[key]) == stock[key], key
+    assert config.optim_wrapper.optimizer.lr == LEARNING_RATE[said['family'], '1x']
+    if said['student'] == 'r50':
+        own = ('type', 'teacher', 'distill_losses')
+        model = {key: value for key, value in config.model.items() if key not in own}
+        stock_model = {key: value for key, value in stock.model.items() if key != 'type'}
+        assert unscoped(model) == stock_model
+
+
+@pytest.mark.parametrize('name', [n for n in COCO if parts(n)['schedule'] == '180k'])
+def test_180k_schedule(name):
+    config, said = parsed(name), parts(name)
+    assert config.train_cfg.type == 'IterBasedTrainLoop'
+    assert config.train_cfg.max_iters == 180000
+    warmup, steps = config.param_scheduler
+    assert (warmup.type, warmup.by_epoch, warmup.end) == ('LinearLR', False, 1000)
+    assert (steps.type, steps.by_epoch) == ('MultiStepLR', False)
+    assert steps.milestones == [120000, 160000]
+    assert config.train_dataloader.sampler.type == 'InfiniteSampler'
+    assert config.train_dataloader.batch_size == 2
+    assert config.auto_scale_lr.base_batch_size == 4 * config.train_dataloader.batch_size
+    assert config.optim_wrapper.optimizer.lr == LEARNING_RATE[said['family'], '180k']
+    assert config.default_hooks.checkpoint.by_epoch is False
+    assert config.log_processor.by_epoch is False
+
+
+@pytest.mark.parametrize('name', [n for n in COCO if n.endswith('kd_180k_coco.py')])
+def test_schedules_of_a_pair_share_the_model(name):
+    assert parsed(name).model == parsed(name.replace('180k', '1x')).model
+
+
+@pytest.mark.parametrize('student', BACKBONES)
+def test_neck_fits_the_backbone(student):
+    names = [n for n in COCO if parts(n)['student'] == student]
+    config = parsed(names[0]).model
+    for name in names:
+        assert parsed(name).model.backbone == config.backbone
+        assert parsed(name).model.neck.in_channels == config.neck.in_channels
+    backbone = MODELS.build({**config.backbone, 'init_cfg': None})
+    backbone.eval()
+    with torch.no_grad():
+        maps = backbone(torch.zeros(1, 3, 64, 64))
+    assert [level.shape[1] for level in maps] == config.neck.in_channels
+    assert [64 // level.shape[2] for level in maps] == [4, 8, 16, 32]

@@ -1,0 +1,76 @@
+"""One training step of every distinct model that the configs describe."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+from mmdet.datasets import CocoDataset
+from mmdet.registry import MODELS
+from mmengine.config import Config
+from mmengine.hub import get_config
+from mmengine.logging import MessageHub
+from mmengine.optim import build_optim_wrapper
+
+from tests.configs.files import COCO, parsed
+from tests.detectors import raw_batch
+
+
+def distinct() -> list[str]:
+    """One config a model: schedules of one pair differ in nothing that a step shows."""
+    names = {json.dumps(parsed(name).model, sort_keys=True): name for name in COCO}
+    return sorted(names.values())
+
+
+@pytest.fixture(scope='session')
+def teacher_checkpoint(tmp_path_factory):
+    """Makes the checkpoint of a teacher config, once a session: those of ResNet-101 are large."""
+    folder, made = tmp_path_factory.mktemp('teachers'), {}
+
+    def make(config: str) -> str:
+        if config not in made:
+            model = get_config(config).model
+            model.backbone.init_cfg = None
+            torch.manual_seed(0)
+            made[config] = str(folder / f'{len(made)}.pth')
+            torch.save(MODELS.build(model).state_dict(), made[config])
+        return made[config]
+
+    return make
+
+
+def small(config: Config, checkpoint: str) -> Config:
+    """A copy with local weights and few RoIs."""
+    config = Config(config.to_dict())
+    config.model.teacher.checkpoint = checkpoint
+    config.model.backbone.init_cfg = None
+    if 'roi_head' in config.model:
+        config.model.train_cfg.rpn_proposal.max_per_img = 32
+        config.model.train_cfg.rcnn.sampler.num = 16
+    return config
+
+
+@pytest.mark.parametrize('name', distinct())
+def test_one_step(name, teacher_checkpoint):
+    config = parsed(name)
+    config = small(config, teacher_checkpoint(config.model.teacher.config))
+    MessageHub.get_current_instance().update_info('dataset_meta', CocoDataset.METAINFO)
+    torch.manual_seed(0)
+    model = MODELS.build(config.model)
+    model.init_weights()
+    model.train()
+    optimizer = build_optim_wrapper(model, config.optim_wrapper)
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+
+    batch = raw_batch(shapes=((96, 96), (64, 96)), num_classes=80)
+    log = model.train_step(batch, optimizer)
+
+    assert all(torch.isfinite(torch.as_tensor(value)) for value in log.values()), log
+    assert {'loss_kd', 'distill_tau', 'distill_top1'} <= log.keys()
+    assert ('loss_rank' in log) == ('-rank' in name)
+    assert set(config.model.distill_losses) <= log.keys()
+    after = model.state_dict()
+    assert all(value.isfinite().all() for value in after.values())
+    head = next(key for key in after if 'bbox_head' in key and 'cls' in key)
+    assert not torch.equal(before[head], after[head])
