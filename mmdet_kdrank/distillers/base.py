@@ -190,6 +190,12 @@ class DistillMixin:
         for name, loss in self.distill_losses.items():
             weight, labels = chosen.weights, {}
             if getattr(loss, 'requires_labels', False):
+                if chosen.labels is None:
+                    raise ValueError(
+                        f'distill_losses.{name}: {type(loss).__name__} needs hard labels, and the '
+                        "student's head does not pass one label a prior to loss_cls. Choose a "
+                        'loss that needs none.'
+                    )
                 column = self._classes.column_of(chosen.labels)
                 known = (column >= 0) & (column < pred.shape[1])
                 weight, labels = weight * known, {'labels': column.where(known, 0)}

@@ -1,4 +1,5 @@
 import copy
+from dataclasses import replace
 
 import pytest
 import torch
@@ -202,6 +203,17 @@ def test_a_loss_that_asks_gets_labels_as_columns(teacher, monkeypatch):
     labels = samples[0].labels.tolist()
     assert seen[0]['labels'].tolist() == [columns[label] for label in labels]
     assert seen[0]['weight'].tolist() == [float(label != 1) for label in labels]
+
+
+def test_a_loss_that_asks_for_labels_where_there_are_none_is_refused(teacher):
+    MODELS.register_module(module=LabelLoss, force=True)
+    losses = dict(loss_label=dict(type='LabelLoss'))
+    config = distiller_config(small_config(RETINA), *teacher(RETINA), distill_losses=losses)
+    model = build(config)
+    select = model.selector
+    model.selector = lambda rows: replace(select(rows), labels=None)
+    with pytest.raises(ValueError, match='loss_label: LabelLoss needs hard labels'):
+        training_losses(model)
 
 
 def test_the_students_classes_come_from_the_training_set(teacher):
