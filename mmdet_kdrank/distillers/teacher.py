@@ -66,7 +66,8 @@ class TeacherSource:
             Teacher: On the CPU, in eval mode, without gradients.
 
         Raises:
-            FileNotFoundError: If the config or the checkpoint is missing.
+            FileNotFoundError: If the config is missing.
+            CheckpointError: If the checkpoint is missing, unreadable or refused.
             ValueError: If the config holds no detector, the checkpoint's keys do not fit the
                 model, or ``'auto'`` finds no published weights.
         """

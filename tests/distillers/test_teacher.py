@@ -5,6 +5,7 @@ import pytest
 import torch
 from mmengine.config import Config
 
+from mmdet_kdrank.checkpoint import CheckpointError
 from mmdet_kdrank.distillers.teacher import TeacherSource
 from tests.detectors import FASTER, NUM_CLASSES, build, save_teacher, small_config
 
@@ -174,5 +175,5 @@ def test_a_config_without_a_detector_is_refused(config, tmp_path, monkeypatch, c
 def test_missing_files_are_named(teacher_config, checkpoint):
     with pytest.raises(FileNotFoundError, match='absent.py'):
         TeacherSource('absent.py', checkpoint).load()
-    with pytest.raises(Exception, match='absent.pth'):
+    with pytest.raises(CheckpointError, match='absent.pth does not exist'):
         TeacherSource(teacher_config, 'absent.pth').load()
