@@ -65,7 +65,8 @@ def obtain(venv: Path, requirement: str, torch: Torch, target: Target) -> Path:
     version = requirement.partition('==')[2]
     folder = cache_dir() / wheel_key(version, torch.version, target.variant)
     with exclusive(
-        folder.with_suffix('.lock'), 'mmcv: another set-up builds this wheel; waiting for it'
+        folder.with_name(f'{folder.name}.lock'),
+        'mmcv: another set-up builds this wheel; waiting for it',
     ):
         wheel = finished_wheel(folder)
         if wheel is None:

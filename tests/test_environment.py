@@ -2,7 +2,7 @@ import pytest
 
 from mmdet_kdrank.environment import ALL_CHECKS, EnvironmentFault, Facts, installed, require
 from mmdet_kdrank.environment.bounds import PACKAGES, Bound, release
-from mmdet_kdrank.environment.facts import PROBES
+from mmdet_kdrank.environment.facts import PROBES, probe_errors
 
 CLASSIC = dict(
     torch='2.1.2+cu121',
@@ -136,9 +136,7 @@ KNOWN = {
     ),
     'libGL': (
         make_facts(
-            errors=failed(
-                cv2='Traceback\nImportError: libGL.so.1: cannot open shared object file: No such file'
-            )
+            errors=failed(cv2='Traceback\nImportError: libGL.so.1: cannot open shared object file')
         ),
         'OpenCV',
         'misses a library of the system: ImportError: libGL.so.1',
@@ -232,3 +230,24 @@ def test_release_of_odd_versions():
     assert release('2.11.0+cu130') == (2, 11, 0)
     assert release('0.26.0a0.git1') == (0, 26, 0)
     assert release('unknown') == ()
+
+
+def test_probe_that_ends_the_process_is_a_fault_and_the_rest_still_runs():
+    errors = probe_errors(
+        {
+            'sound': 'import json',
+            'noisy': 'print("begun"); import sys; sys.stderr.write("told\\n")',
+            'missing': 'import no_such_module',
+            'crash': 'import os; os.abort()',
+            'after': 'assert False, "reached"',
+        }
+    )
+    assert set(errors) == {'missing', 'crash', 'after'}
+    assert "No module named 'no_such_module'" in errors['missing']
+    assert errors['crash'].endswith('ended with status -6')
+    assert 'reached' in errors['after']
+
+
+def test_numpy_told_on_stderr_is_a_fault():
+    errors = probe_errors({'torch': 'import sys; sys.stderr.write("compiled using NumPy 1.x")'})
+    assert list(errors) == ['numpy bridge']

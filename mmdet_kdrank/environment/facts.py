@@ -1,7 +1,8 @@
-"""Gathers what the checks look at, without importing anything that could take the process down."""
+"""Gathers what the checks look at, without an import that could end the process."""
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -10,7 +11,6 @@ from importlib import metadata
 
 from mmdet_kdrank.environment.bounds import PACKAGES, release
 
-# Each runs in a process of its own: an extension built for another torch may end it by a signal.
 PROBES = {
     'pkg_resources': 'import pkg_resources',
     'cv2': 'import cv2',
@@ -19,13 +19,25 @@ PROBES = {
     'torchvision': 'import torchvision.ops',
     'mmcv._ext': 'import torch, mmcv._ext',
     'mmdet': 'import mmdet.models',
+    'triton': 'import triton',
     'CUDA': 'import torch; assert torch.cuda.is_available(), "no CUDA device"',
     'CUDA ops': (
         'import torch, mmcv._ext; v = mmcv._ext.get_compiling_cuda_version(); '
         'assert v != "not available", "mmcv was compiled without CUDA"'
     ),
-    'triton': 'import triton',
 }
+
+# Announces each probe before it runs, so that the one which ended the process is known.
+_RUNNER = """
+import json, sys, traceback
+for name, code in json.loads(sys.argv[1]).items():
+    print("begun:" + name, flush=True)
+    try:
+        exec(code, {})
+    except BaseException:
+        print("failed:" + json.dumps(traceback.format_exc()), flush=True)
+print("finished:", flush=True)
+"""
 
 
 @dataclass(frozen=True)
@@ -59,22 +71,45 @@ def installed() -> Facts:
 
 
 def gather() -> Facts:
-    """Returns all facts, with each risky import tried in a process of its own."""
+    """Returns all facts; the risky imports are tried in another process."""
     known = installed()
-    running = {
-        name: subprocess.Popen(
-            [sys.executable, '-W', 'ignore', '-c', code],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
+    return Facts(known.versions, known.python, probe_errors(PROBES))
+
+
+def probe_errors(probes: Mapping[str, str]) -> dict[str, str]:
+    """Runs pieces of code in another process and returns the error text of those that fail.
+
+    An extension built for another torch may end its process; the rest then runs in a new one.
+
+    Args:
+        probes: Code by name.
+    """
+    errors: dict[str, str] = {}
+    waiting = dict(probes)
+    # The probes are to see the packages that this process sees.
+    flags = ['-S'] if sys.flags.no_site else []
+    while waiting:
+        result = subprocess.run(
+            [sys.executable, *flags, '-W', 'ignore', '-c', _RUNNER, json.dumps(waiting)],
+            capture_output=True,
             text=True,
             errors='replace',
         )
-        for name, code in PROBES.items()
-    }
-    errors = {}
-    for name, process in running.items():
-        text = process.communicate()[1]
-        # numpy and torch tell of an ABI mismatch on stderr and go on.
-        if process.returncode or 'compiled using NumPy 1.x' in text:
-            errors[name] = text.strip() or f'ended with status {process.returncode}'
-    return Facts(known.versions, known.python, errors)
+        current = None
+        for line in result.stdout.splitlines():
+            word, _, rest = line.partition(':')
+            if word == 'begun' and rest in waiting:
+                current = rest
+                waiting.pop(current)
+            elif word == 'failed':
+                errors[current] = json.loads(rest)
+            elif word == 'finished':
+                current = None
+        if current is not None:
+            errors[current] = f'{result.stderr}\nended with status {result.returncode}'
+        elif result.returncode and waiting:
+            raise RuntimeError(f'{sys.executable} does not start: {result.stderr}')
+        # torch tells of a numpy that it was not compiled for on stderr, and goes on.
+        if 'compiled using NumPy 1.x' in result.stderr:
+            errors.setdefault('numpy bridge', result.stderr)
+    return errors
