@@ -29,6 +29,17 @@ def history_statistic(owner: object, name: str) -> Any:
     )
 
 
+def latin1(text: str, encoding: str) -> bytes:
+    """Stands in for `_codecs.encode`, by which protocol 2 writes the bytes of a numpy scalar.
+
+    Raises:
+        pickle.UnpicklingError: Asked for another encoding, whose codec could be any code.
+    """
+    if encoding == 'latin1' and isinstance(text, str):
+        return text.encode(encoding)
+    raise pickle.UnpicklingError(f'refused: encoding {encoding!r} is nothing a checkpoint needs')
+
+
 def allowed_names() -> dict[str, Any]:
     """Returns the allow-list beyond torch's own, as object by full name."""
     # Object arrays stay refused, so their dtype class is not among these.
@@ -38,6 +49,7 @@ def allowed_names() -> dict[str, Any]:
     names = {
         'mmengine.logging.history_buffer.HistoryBuffer': HistoryBuffer,
         'builtins.getattr': history_statistic,
+        '_codecs.encode': latin1,
         'numpy.ndarray': np.ndarray,
         'numpy.dtype': np.dtype,
         **{f'numpy.dtypes.{dtype.__name__}': dtype for dtype in dtypes},

@@ -15,7 +15,7 @@ from mmengine.runner import Runner
 from torch.utils.data import Dataset
 
 from mmdet_kdrank.checkpoint import SAFE_BY_DEFAULT, CheckpointError, load_checkpoint
-from mmdet_kdrank.safe_globals import history_statistic
+from mmdet_kdrank.safe_globals import history_statistic, latin1
 
 pytestmark = pytest.mark.filterwarnings('ignore')
 
@@ -182,6 +182,12 @@ def test_getattr_answers_for_statistics_only(owner, name):
     with pytest.raises(pickle.UnpicklingError, match='refused'):
         history_statistic(owner, name)
     assert history_statistic(HistoryBuffer, 'mean') is HistoryBuffer.mean
+
+
+def test_encode_knows_latin1_only():
+    assert latin1('\xff', 'latin1') == b'\xff'
+    with pytest.raises(pickle.UnpicklingError, match='refused'):
+        latin1('x', 'zlib_codec')
 
 
 def test_missing_file_is_named():
