@@ -8,8 +8,6 @@ from pathlib import Path
 
 import mmdet
 
-from mmdet_kdrank.distillers.student_class import assert_nothing_lost
-
 TENSORBOARD = 'visualizer.type=DetTensorboardVisualizer'
 
 
@@ -21,14 +19,8 @@ def run_mmdet_tool(name: str) -> None:
 
     Args:
         name (str): File name of the tool, e.g. ``'train.py'``.
-
-    Raises:
-        TypeError: If the config's distiller drops what the class of its base config overrides.
     """
     sys.argv[1:] = expand_tensorboard(sys.argv[1:])
-    config = next((argument for argument in sys.argv[1:] if Path(argument).is_file()), None)
-    if config and not any(a.startswith('model.student_type=') for a in sys.argv):
-        assert_nothing_lost(config)
     tool = Path(mmdet.__file__).parent / '.mim' / 'tools' / name
     runpy.run_path(str(tool), run_name='__main__')
 
@@ -40,14 +32,8 @@ def expand_tensorboard(arguments: list[str]) -> list[str]:
         arguments (list[str]): Command-line arguments.
 
     Returns:
-        list[str]: The same without ``--tensorboard``; where it was given, ``--cfg-options`` (the
-        one already there, if any) begins with the visualiser.
+        list[str]: The same without ``--tensorboard``; where it was given, followed by
+        ``--cfg-options`` with the visualiser, which MMEngine adds to those already there.
     """
     rest = [argument for argument in arguments if argument != '--tensorboard']
-    if rest == arguments:
-        return arguments
-    if '--cfg-options' in rest:
-        # argparse keeps only the last --cfg-options, so the entry joins the one that is there.
-        at = rest.index('--cfg-options') + 1
-        return [*rest[:at], TENSORBOARD, *rest[at:]]
-    return [*rest, '--cfg-options', TENSORBOARD]
+    return arguments if rest == arguments else [*rest, '--cfg-options', TENSORBOARD]
