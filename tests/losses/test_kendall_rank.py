@@ -1,0 +1,91 @@
+"""KendallRankLoss: the suite for each of its options, and what is its own."""
+
+import doctest
+import sys
+
+import pytest
+import torch
+
+from mmdet_kdrank.losses import KendallRankLoss
+from tests.losses.conformance import LossConformance, batch
+from tests.ops.oracle import SOFT, loop_tau
+
+
+class TestDefault(LossConformance):
+    type = 'KendallRankLoss'
+
+    def rows(self, pred, soft_label, labels):
+        return 1 - loop_tau(pred, soft_label)
+
+
+class TestCosine(LossConformance):
+    type = 'KendallRankLoss'
+    arguments = {'form': 'cosine', 'surrogate': 'atan', 'steepness': 0.5, 'eps': 1e-3}
+
+    def rows(self, pred, soft_label, labels):
+        return 1 - loop_tau(pred, soft_label, 0.5, 'atan', form='cosine', eps=1e-3)
+
+
+class TestStandardized(LossConformance):
+    type = 'KendallRankLoss'
+    arguments = {'standardize': True, 'exact_teacher': True, 'backend': 'reference'}
+
+    def rows(self, pred, soft_label, labels):
+        def scaled(x):
+            std, mean = torch.std_mean(x, 1, correction=0, keepdim=True)
+            return (x - mean) / (std**2 + 1e-3).sqrt()
+
+        return 1 - loop_tau(scaled(pred), scaled(soft_label), exact_teacher=True)
+
+
+@pytest.mark.parametrize('surrogate', SOFT)
+@pytest.mark.parametrize('form', ['kendall', 'cosine'])
+def test_scale_invariant_when_standardized(surrogate, form):
+    pred, soft_label, _, _ = batch()
+    loss = KendallRankLoss(surrogate=surrogate, form=form, standardize=True, reduction='none')
+    plain = KendallRankLoss(surrogate=surrogate, form=form, reduction='none')
+    at_one = loss(pred, soft_label)
+    # The logits have a variance of about 4: an eps of 1e-3 is 2.5e-4 of it.
+    torch.testing.assert_close(loss(1e3 * pred, 0.5 * soft_label), at_one, rtol=0, atol=2e-3)
+    assert (plain(1e3 * pred, 0.5 * soft_label) - plain(pred, soft_label)).abs().max() > 0.02
+
+
+def test_standardization_is_gentle_with_fresh_heads():
+    """Logits that spread by 1e-4 are not noise blown up to unit variance."""
+    pred, soft_label, _, _ = batch()
+    fresh = (1e-4 * pred.detach()).requires_grad_()
+    loss = KendallRankLoss(standardize=True, reduction='none')(fresh, soft_label)
+    (grad,) = torch.autograd.grad(loss.sum(), fresh)
+    bound = 2 / pred.shape[1]
+    assert 0 < grad.abs().max() <= 32 * bound
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        ({'steepness': -1.0}, 'steepness=-1.0 must be a positive'),
+        ({'surrogate': 'sign'}, "surrogate='sign' is unknown; .* algebraic, atan, erf, tanh"),
+        ({'form': 'pearson'}, "form='pearson' is unknown; choose one of cosine, kendall"),
+        ({'backend': 'triton'}, "backend='triton' is unknown"),
+        ({'eps': 0}, 'eps=0 must be a positive'),
+        ({'standardize_eps': -1e-3}, 'standardize_eps=-0.001 must be a positive'),
+        ({'reduction': 'max'}, "reduction='max' is unknown; choose one of mean, none, sum"),
+    ],
+)
+def test_constructor_refuses(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        KendallRankLoss(**arguments)
+
+
+def test_cosine_on_two_classes_names_the_mend():
+    with pytest.raises(ValueError, match="form='cosine' on C = 2 .* use form='kendall'"):
+        KendallRankLoss(form='cosine')(torch.zeros(3, 2), torch.zeros(3, 2))
+
+
+def test_prints_its_options():
+    assert "steepness=2.0, surrogate='erf'" in repr(KendallRankLoss(2.0, 'erf'))
+
+
+def test_examples():
+    results = doctest.testmod(sys.modules[KendallRankLoss.__module__])
+    assert results.attempted and not results.failed
