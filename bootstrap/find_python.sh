@@ -67,7 +67,7 @@ else
 fi
 
 {
-    echo "STACK=$stack needs one of Python $(echo "$fitting" | sed 's/ /, /g'), with its venv module."
+    echo "STACK=$stack needs Python in one of the versions $fitting, with its venv module."
     echo "Found: ${found:-no Python at all}."
     echo "Install one (Debian, Ubuntu: apt install python3 python3-venv; Fedora: dnf install python3.12)," \
         "or name one: make PYTHON=/path/to/python."

@@ -27,7 +27,7 @@ class BuildProgress:
 
     Args:
         total: Number of source files.
-        out: Where to print; on a terminal one line is rewritten.
+        out: Where to print, stdout by default; on a terminal one line is rewritten.
         clock: The time in seconds.
         every: Off a terminal, print a line for each so many files.
     """
@@ -35,12 +35,12 @@ class BuildProgress:
     def __init__(
         self,
         total: int,
-        out: TextIO = sys.stdout,
+        out: TextIO | None = None,
         clock: Callable[[], float] = time.monotonic,
         every: int = 10,
     ) -> None:
         self._total = total
-        self._out = out
+        self._out = out or sys.stdout
         self._clock = clock
         self._every = every
         self._start = clock()

@@ -1,0 +1,55 @@
+import re
+from pathlib import Path
+
+import pytest
+
+from bootstrap.stacks import STACKS, fingerprint, mmcv_requirement, pinned, requirement_files
+from mmdet_kdrank.environment.bounds import PACKAGES, release
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize('stack', STACKS)
+def test_every_requirement_is_pinned(stack):
+    for file in requirement_files(ROOT, stack):
+        lines = [line for line in file.read_text().splitlines() if line and line[0] != '#']
+        assert lines
+        assert all(re.match(r'[\w-]+==[\w.]+(; python_version .+)?$', line) for line in lines), file
+
+
+@pytest.mark.parametrize('stack', STACKS)
+def test_pins_lie_within_the_packages_bounds(stack):
+    file = requirement_files(ROOT, stack)[0]
+    for bound in PACKAGES:
+        where = ROOT / 'requirements' / 'mmcv.txt' if bound.package == 'mmcv' else file
+        assert bound.admits(pinned(where, bound.package)), bound
+
+
+def test_classic_stays_below_numpy_2():
+    file = requirement_files(ROOT, 'classic')[0]
+    assert release(pinned(file, 'numpy')) < (2,)
+    assert release(pinned(file, 'opencv-python')) < (4, 12)
+
+
+def test_mmcv_is_apart():
+    assert re.fullmatch(r'mmcv==\d+\.\d+\.\d+', mmcv_requirement(ROOT))
+
+
+def test_unpinned_package_is_an_error(tmp_path):
+    file = tmp_path / 'some.txt'
+    file.write_text('torch>=2\n')
+    with pytest.raises(ValueError, match='some.txt pins no torch'):
+        pinned(file, 'torch')
+
+
+def test_fingerprint_changes_with_each_part(tmp_path):
+    (tmp_path / 'requirements').mkdir()
+    (tmp_path / 'setup.py').write_text('')
+    for name in ('modern', 'classic', 'tests', 'lint', 'mmcv'):
+        (tmp_path / 'requirements' / f'{name}.txt').write_text(f'{name}==1\n')
+    first = fingerprint(tmp_path, 'modern', '3.12.1')
+    assert fingerprint(tmp_path, 'modern', '3.12.1') == first
+    assert fingerprint(tmp_path, 'classic', '3.12.1') != first
+    assert fingerprint(tmp_path, 'modern', '3.12.2') != first
+    (tmp_path / 'requirements' / 'mmcv.txt').write_text('mmcv==2\n')
+    assert fingerprint(tmp_path, 'modern', '3.12.1') != first
