@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -30,10 +31,10 @@ train_dataloader = dict(
 test_dataloader = dict(
     num_workers=0, persistent_workers=False, dataset=dict(data_root={root!r}, indices=6)
 )
-val_dataloader = test_dataloader
 test_evaluator = dict(ann_file={root!r} + '/annotations/instances_val2017.json')
-val_evaluator = test_evaluator
-train_cfg = dict(max_epochs=1, val_interval=100)
+# tools/test.py evaluates.
+val_cfg = val_dataloader = val_evaluator = None
+train_cfg = dict(max_epochs=1)
 default_hooks = dict(logger=dict(interval=1))
 randomness = dict(seed=0)
 """
@@ -93,13 +94,32 @@ class SmallRun:
     teacher: Path
     work_dir: Path
 
-    def train(self, *options: str, tool: Path = ROOT / 'tools' / 'train.py', cwd: Path = ROOT):
-        command = [sys.executable, tool, self.config, '--work-dir', self.work_dir]
+    def train(
+        self,
+        *options: str,
+        tool: Path = ROOT / 'tools' / 'train.py',
+        cwd: Path = ROOT,
+        work_dir: Path | None = None,
+    ) -> str:
+        command = [sys.executable, tool, self.config, '--work-dir', work_dir or self.work_dir]
         return call([*command, *SIZE, *options], cwd=cwd)
 
     def test(self, checkpoint: Path, *options: str) -> str:
         command = [sys.executable, 'tools/test.py', self.config, checkpoint]
         return call([*command, '--work-dir', self.work_dir / 'test', *SIZE, *options])
+
+
+@pytest.fixture(scope='session')
+def trained(small_run) -> Callable[[str], SmallRun]:
+    """The same after two iterations of training with TensorBoard."""
+
+    @cache
+    def make(name: str) -> SmallRun:
+        run = small_run(name)
+        run.train('--tensorboard')
+        return run
+
+    return make
 
 
 @pytest.fixture(scope='session')
@@ -112,8 +132,9 @@ def coco_root() -> Path:
 
 @pytest.fixture(scope='session')
 def small_run(coco_root, tmp_path_factory) -> Callable[[str], SmallRun]:
-    """Writes the small version of a COCO config, with a teacher of its own."""
+    """Writes the small version of a COCO config, with a teacher of its own; once a session."""
 
+    @cache
     def make(name: str) -> SmallRun:
         folder = tmp_path_factory.mktemp(Path(name).stem)
         base = ROOT / 'configs' / name
