@@ -128,7 +128,8 @@ def kendall_tau(
             mean squares, whose maximum is at equal logits, up to a shift and ``eps``. It needs
             C >= 3.
         eps: Added to the cosine form's denominator, which lies in [0, 1]. For nearly constant
-            student logits it limits the gradient to ``1 / eps`` times that of the plain form.
+            student logits it limits the gradient to the order of ``1 / eps`` times that of the
+            plain form.
 
     Returns:
         The coefficients, in [-1, 1], shape (N,), float32 or float64.
