@@ -26,5 +26,9 @@ param_scheduler = [
     ),
 ]
 auto_scale_lr = dict(enable=False, base_batch_size=8)
-default_hooks = dict(checkpoint=dict(by_epoch=False, interval=10000))
+default_hooks = dict(
+    # By default MMEngine files validations under the epoch, which stays 0 here.
+    logger=dict(log_metric_by_epoch=False),
+    checkpoint=dict(by_epoch=False, interval=10000),
+)
 log_processor = dict(by_epoch=False)
