@@ -7,6 +7,7 @@ from mmdet_kdrank.datasets.shapes import ShapesSpec, write_shapes
 
 
 def main() -> None:
+    """Write the data set that the command line describes."""
     default = ShapesSpec()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('out', help='folder, new or of an earlier call')

@@ -22,7 +22,7 @@ class ShapesSpec:
     """All that decides the content of the folder."""
 
     seed: int = 0
-    num_train: int = 800
+    num_train: int = 1000
     num_val: int = 200
     size: int = 128
 

@@ -27,7 +27,7 @@ class ShapeObject:
 def _random_brush(rng: np.random.Generator, label: int, size: int) -> Brush:
     outline, fill, hue = class_parts(label)
     # Small objects are many and large ones few, as in natural pictures.
-    radius = size * (0.055 + 0.165 * rng.random() ** 2)
+    radius = size * (0.075 + 0.145 * rng.random() ** 2)
     aspect = 0.85 + 0.3 * rng.random()
     centre = tuple(size * (0.04 + 0.92 * rng.random(2)))
     degrees = HUES[hue] + 30 * (rng.random() - 0.5)

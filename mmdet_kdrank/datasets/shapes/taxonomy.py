@@ -1,10 +1,10 @@
-"""The class tree of the shapes: outline x fill x hue, so that wrong classes are wrong by degrees."""
+"""The tree of classes, outline x fill x hue, so that wrong ones are wrong by degrees."""
 
 from itertools import product
 
 from .colour import hsv_to_rgb
 
-OUTLINES = ('circle', 'square', 'triangle', 'star')
+OUTLINES = ('circle', 'triangle', 'star')
 FILLS = ('solid', 'striped', 'hollow')
 HUES = {'red': 0.0, 'yellow': 52.0, 'blue': 215.0}  # degrees on the colour circle
 
