@@ -1,0 +1,5 @@
+"""`make demo`: teacher, student alone, with KD, and with KD + rank, on the embedded data set."""
+
+from .main import main
+
+__all__ = ['main']
