@@ -12,7 +12,7 @@ from mmdet.structures import DetDataSample
 from mmdet.visualization import DetLocalVisualizer
 from mmengine.structures import InstanceData
 
-_PIXELS = 384  # along a side of a panel, so that class names can be read
+_PIXELS = 256  # along a side of a panel: as small as the fixed size of class names allows
 
 
 def _panel(

@@ -9,7 +9,7 @@ from importlib import metadata
 
 import torch
 
-_PACKAGES = ('torch', 'torchvision', 'mmcv', 'mmengine', 'mmdet', 'numpy', 'pycocotools')
+_PACKAGES = ('torchvision', 'mmcv', 'mmengine', 'mmdet', 'numpy', 'pycocotools')
 
 
 def cpu_count() -> int:
@@ -45,6 +45,7 @@ def provenance() -> dict:
         'versions': {
             'python': platform.python_version(),
             'mmdet_kdrank': __version__,
+            'torch': torch.__version__,  # with its build, e.g. +cu130
             **{name: metadata.version(name) for name in _PACKAGES},
         },
     }

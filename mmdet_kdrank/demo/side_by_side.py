@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
@@ -59,7 +59,12 @@ def signals_interrupt() -> Iterator[None]:
     def interrupt(*_: object) -> NoReturn:
         raise KeyboardInterrupt
 
-    kinds = (signal.SIGTERM, signal.SIGHUP)
+    # Under nohup SIGHUP is ignored, and must remain so.
+    kinds = [
+        kind
+        for kind in (signal.SIGTERM, signal.SIGHUP)
+        if signal.getsignal(kind) is not signal.SIG_IGN
+    ]
     former = [signal.signal(kind, interrupt) for kind in kinds]
     try:
         yield
@@ -121,7 +126,7 @@ def _wait(title: str, running: dict[Training, subprocess.Popen]) -> None:
         print()
 
 
-def _end(processes: Iterator[subprocess.Popen]) -> None:
+def _end(processes: Iterable[subprocess.Popen]) -> None:
     alive = [process for process in processes if process.poll() is None]
     for process in alive:
         process.terminate()

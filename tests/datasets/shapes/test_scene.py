@@ -10,7 +10,7 @@ from mmdet_kdrank.datasets.shapes.taxonomy import CLASSES
 
 def test_seed_draws_the_same_bits_everywhere():
     picture, objects = draw_scene(0, 'train', 0)
-    assert (zlib.crc32(picture.tobytes()), len(objects)) == (1198260376, 7)
+    assert (zlib.crc32(picture.tobytes()), len(objects)) == (1372954273, 7)
 
 
 @pytest.mark.parametrize('other', [(1, 'train', 0), (0, 'val', 0), (0, 'train', 1)])
