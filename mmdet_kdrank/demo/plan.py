@@ -65,11 +65,11 @@ class Plan:
         if self.iterations:
             number = self.iterations[0 if name == TEACHER else 1]
             options |= {
-                'train_cfg.max_iters': number,
-                'train_cfg.val_interval': number,
-                'param_scheduler.0.end': '20',
-                'param_scheduler.1.end': number,
-                'param_scheduler.1.T_max': number,
+                'train_cfg.max_iters': str(number),
+                'train_cfg.val_interval': str(-(-number // _VALIDATIONS)),
+                'param_scheduler.0.end': str(min(100, number // 6)),
+                'param_scheduler.1.end': str(number),
+                'param_scheduler.1.T_max': str(number),
             }
         if teacher:
             options |= {
