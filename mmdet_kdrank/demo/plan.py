@@ -28,14 +28,12 @@ class Plan:
         folder: Where everything is written.
         pictures: The data set.
         iterations: Of the teacher and of each student; None leaves what the configs say.
-        evaluations: How often each of these trainings is evaluated, a divisor of both.
         seed: Of every training.
     """
 
     folder: Path
     pictures: ShapesSpec
     iterations: tuple[int, int] | None = None
-    evaluations: int = 1
     seed: int = 0
 
     @property
@@ -86,7 +84,7 @@ class Plan:
 def full_plan(root: Path) -> Plan:
     """The demo of `make demo`: 20 minutes on two cores."""
     # Fewer iterations than the configs say, so that four trainings fit.
-    return Plan(root / 'work_dirs' / 'demo', ShapesSpec(), iterations=(1600, 1200), evaluations=4)
+    return Plan(root / 'work_dirs' / 'demo', ShapesSpec(), iterations=(1400, 1150))
 
 
 def quick_plan(root: Path) -> Plan:
