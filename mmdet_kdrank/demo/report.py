@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import torch
@@ -47,13 +49,14 @@ def write_report(plan: Plan, trainings: list[Training]) -> list[Path]:
         The written files.
     """
     by_name = {training.name: training for training in trainings}
-    detectors = {name: _load(training, by_name[ALONE]) for name, training in by_name.items()}
     logs = {name: read_scalars(training.work_dir) for name, training in by_name.items()}
-    dataset = Runner.build_dataloader(by_name[TEACHER].settings.val_dataloader)
+    with redirect_stdout(io.StringIO()):  # libraries announce each file they read
+        detectors = {name: _load(each, by_name[ALONE]) for name, each in by_name.items()}
+        loader = Runner.build_dataloader(by_name[TEACHER].settings.val_dataloader)
 
     rows = []
     for name, training in by_name.items():
-        agreement = class_agreement(detectors[name], detectors[TEACHER], dataset)
+        agreement = class_agreement(detectors[name], detectors[TEACHER], loader)
         rows.append(
             {
                 'name': name,
@@ -74,7 +77,7 @@ def write_report(plan: Plan, trainings: list[Training]) -> list[Path]:
     }
     files = [plan.folder / name for name in ('results.json', 'detections.png', 'curves.png')]
     files[0].write_text(json.dumps(results, indent=1, default=str) + '\n')
-    _draw_detections(dataset.dataset, detectors, files[1])
+    _draw_detections(loader.dataset, detectors, files[1])
     plot_curves(logs, files[2])
     print(format_table(rows))
     return files
