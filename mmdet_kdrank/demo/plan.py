@@ -84,7 +84,7 @@ class Plan:
 def full_plan(root: Path) -> Plan:
     """The demo of `make demo`: 20 minutes on two cores."""
     # Fewer iterations than the configs say, so that four trainings fit.
-    return Plan(root / 'work_dirs' / 'demo', ShapesSpec(), iterations=(1400, 1150))
+    return Plan(root / 'work_dirs' / 'demo', ShapesSpec(), iterations=(2600, 1500))
 
 
 def quick_plan(root: Path) -> Plan:
