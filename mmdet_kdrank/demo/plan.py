@@ -84,7 +84,7 @@ class Plan:
 def full_plan(root: Path) -> Plan:
     """The demo of `make demo`: 20 minutes on two cores."""
     # Four trainings in 20 minutes, and most of it for a teacher worth learning from.
-    return Plan(root / 'work_dirs' / 'demo', ShapesSpec(), iterations=(2200, 1300))
+    return Plan(root / 'work_dirs' / 'demo', ShapesSpec(), iterations=(2600, 1500))
 
 
 def quick_plan(root: Path) -> Plan:
