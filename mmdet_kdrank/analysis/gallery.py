@@ -20,7 +20,8 @@ def _panel(
 ) -> np.ndarray:
     scale = _PIXELS / max(picture.shape[:2])
     instances = instances.clone()
-    instances.bboxes = instances.bboxes * scale
+    # The visualiser warns of a box whose right or lower edge is the picture's own.
+    instances.bboxes = (instances.bboxes * scale).clamp(min=0, max=_PIXELS - 1)
     large = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_NEAREST)
     found = 'scores' in instances
     sample = DetDataSample(**{'pred_instances' if found else 'gt_instances': instances})
