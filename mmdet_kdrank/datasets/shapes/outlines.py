@@ -28,7 +28,7 @@ def inside(outline: str, u: np.ndarray, v: np.ndarray) -> np.ndarray:
     """Say which points lie inside an outline of about unit radius.
 
     Args:
-        outline: One of ``taxonomy.OUTLINES``.
+        outline: One of ``taxonomy.OUTLINES``, or ``'square'``, of which clutter is made.
         u: Abscissas in units of the object's radius, any shape.
         v: Ordinates, same shape.
 
@@ -51,7 +51,7 @@ def paint(outline: str, fill: str, u: np.ndarray, v: np.ndarray) -> tuple[np.nda
     """Say where an object has paint, and where that is of its second colour.
 
     Args:
-        outline: One of ``taxonomy.OUTLINES``.
+        outline: As for :func:`inside`.
         fill: One of ``taxonomy.FILLS``; the hole of a hollow object shows what is behind it.
         u: Abscissas in units of the object's radius, any shape.
         v: Ordinates, same shape.

@@ -2,7 +2,10 @@ import numpy as np
 import pytest
 
 from mmdet_kdrank.datasets.shapes.outlines import inside, paint
-from mmdet_kdrank.datasets.shapes.taxonomy import FILLS, OUTLINES
+from mmdet_kdrank.datasets.shapes.taxonomy import FILLS
+from mmdet_kdrank.datasets.shapes.taxonomy import OUTLINES as CLASS_OUTLINES
+
+OUTLINES = (*CLASS_OUTLINES, 'square')
 
 V, U = np.mgrid[-1.6:1.6:321j, -1.6:1.6:321j]
 
