@@ -30,9 +30,7 @@ def class_logits_of_true_boxes(detector: TwoStageDetector, batch: dict) -> Tenso
     boxes = [get_box_tensor(sample.gt_instances.bboxes) for sample in samples]
     features = detector.extract_feat(data['inputs'])
     rois = bbox2roi([box.to(features[0]) for box in boxes])
-    head = detector.roi_head
-    pooled = head.bbox_roi_extractor(features[: head.bbox_roi_extractor.num_inputs], rois)
-    return head.bbox_head(pooled)[0]
+    return detector.roi_head._bbox_forward(features, rois)['cls_score']
 
 
 def class_agreement(
