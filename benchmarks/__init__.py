@@ -1,0 +1,1 @@
+"""Benchmarks: one script a question, results as CSV with hardware and versions."""

@@ -1,0 +1,110 @@
+"""The machine and the versions behind a figure."""
+
+import platform
+import re
+import subprocess
+from datetime import datetime, timezone
+from importlib import metadata
+from pathlib import Path
+
+import torch
+
+from mmdet_kdrank.analysis.provenance import provenance
+
+ROOT = Path(__file__).resolve().parents[2]
+# Results and the pages that show them change by measuring; that makes no other code.
+_OUTPUTS = (':!benchmarks/results', ':!docs')
+
+
+def require_device(device: str) -> torch.device:
+    """Returns the device, ready for use.
+
+    Args:
+        device: ``'cpu'``, or ``'cuda'`` with or without a number.
+
+    Raises:
+        ValueError: If it is neither.
+        RuntimeError: If it is a CUDA device and there is none.
+    """
+    if not re.fullmatch(r'cpu|cuda(:\d+)?', device):
+        raise ValueError(f'device={device!r} is unknown; choose cpu, cuda or cuda:NUMBER.')
+    found = torch.device(device)
+    if found.type == 'cuda' and (found.index or 0) >= torch.cuda.device_count():
+        raise RuntimeError(
+            f'device={device!r} was asked for, and torch {torch.__version__} sees '
+            f'{torch.cuda.device_count()} CUDA devices: run this on a machine with an NVIDIA GPU, '
+            'its driver and a CUDA build of torch, or pass --device cpu.'
+        )
+    return found
+
+
+def device_slug(device: str | torch.device) -> str:
+    """Names a device's result files.
+
+    Args:
+        device: A device that is there.
+
+    Returns:
+        ``'cpu'``, or the GPU's name, such as ``'h200'``.
+    """
+    device = torch.device(device)
+    return 'cpu' if device.type == 'cpu' else slug(torch.cuda.get_device_name(device))
+
+
+def slug(name: str) -> str:
+    """Writes a GPU's name for a file name.
+
+    Example:
+        >>> slug('NVIDIA H200')
+        'h200'
+    """
+    return re.sub(r'[^a-z0-9]+', '-', name.lower().removeprefix('nvidia')).strip('-')
+
+
+def environment(device: str | torch.device = 'cpu') -> dict[str, str]:
+    """Describes what a figure was measured with, as columns of CSV.
+
+    Args:
+        device: Where the measured code ran.
+
+    Returns:
+        ``date`` (UTC day), ``commit`` (short, with ``+dirty`` if tracked code differs from it, and
+        empty outside a git checkout), ``hardware``, ``threads`` (of torch, on the CPU), and the
+        versions of ``python``, ``torch``, ``numpy`` and ``triton`` (empty where it is not
+        installed).
+    """
+    device = torch.device(device)
+    if device.type == 'cpu':
+        # Provenance appends the GPUs that are there, which a CPU benchmark does not use.
+        hardware = provenance()['hardware'].partition(', ')[0]
+    else:
+        hardware = torch.cuda.get_device_name(device)
+    return {
+        'date': datetime.now(timezone.utc).date().isoformat(),
+        'commit': _commit(),
+        'hardware': hardware,
+        'threads': str(torch.get_num_threads()) if device.type == 'cpu' else '',
+        'python': platform.python_version(),
+        'torch': torch.__version__,
+        'numpy': metadata.version('numpy'),
+        'triton': _version_if_installed('triton'),
+    }
+
+
+def _version_if_installed(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return ''
+
+
+def _git(*arguments: str) -> str:
+    done = subprocess.run(['git', *arguments], cwd=ROOT, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+def _commit() -> str:
+    if not (ROOT / '.git').exists():
+        return ''
+    changed = _git('status', '--porcelain', '--untracked-files=no', '--', '.', *_OUTPUTS)
+    return _git('rev-parse', '--short', 'HEAD') + ('+dirty' if changed else '')
