@@ -46,6 +46,18 @@ FCOS = 'fcos/fcos_r50-caffe_fpn_gn-head_1x_coco.py'
 ATSS = 'atss/atss_r50_fpn_1x_coco.py'
 GFL = 'gfl/gfl_r50_fpn_1x_coco.py'
 
+DOUBLE_HEAD = dict(
+    type='DoubleConvFCBBoxHead',
+    num_convs=1,
+    num_fcs=1,
+    in_channels=16,
+    conv_out_channels=32,
+    fc_out_channels=16,
+    roi_feat_size=7,
+    num_classes=5,
+    reg_class_agnostic=True,
+)
+
 KD = dict(type='KnowledgeDistillationKLDivLoss', T=1)
 RANK = dict(type='KendallRankLoss')
 

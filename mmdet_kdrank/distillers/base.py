@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from .agreement import agreement
 from .class_output import ClassOutput
 from .classes import align_classes
+from .dead_branches import cut_dead_branches
 from .preprocessing import TeacherInput
 from .samples import DistillSamples
 from .student_class import check_arguments, student_class
@@ -111,13 +112,16 @@ class DistillMixin:
                 "The teacher is not loaded: call init_weights() before training (MMEngine's "
                 'Runner does).'
             )
-        if self._teacher_input is None:
+        first = self._teacher_input is None
+        if first:
             self._match_teacher()
         with self.capture_student() as captured:
             losses = super().loss(batch_inputs, batch_data_samples)
         with torch.no_grad():
             inputs = self._teacher_input(batch_inputs, batch_data_samples)
             features = self._teacher.model.extract_feat(inputs)
+        if first:
+            self._trim_teacher(features)
         for prefix, scale, samples in self.compare(captured, features):
             distilled = self._distill(prefix, scale, samples)
             taken = losses.keys() & distilled.keys()
@@ -137,6 +141,10 @@ class DistillMixin:
         self, captured: Any, teacher_features: tuple[Tensor, ...]
     ) -> Iterable[tuple[str, float, DistillSamples]]:
         """For each distilled head: prefix of its names, factor of its losses, its samples."""
+        raise NotImplementedError
+
+    def teacher_logits(self, features: tuple[Tensor, ...]) -> list[Tensor]:
+        """Class logits of all of the teacher's heads, on levels (B, C, h, w) of any size."""
         raise NotImplementedError
 
     def check_heads(self, teacher: nn.Module) -> list[tuple[ClassOutput, ClassOutput]]:
@@ -181,6 +189,12 @@ class DistillMixin:
             f'({teacher.checkpoint}) with {", ".join(self.distill_losses)}.',
             logger='current',
         )
+
+    def _trim_teacher(self, features: tuple[Tensor, ...]) -> None:
+        """Cut what the class logits do not need, tried on a corner of the first images."""
+        corner = tuple(level[:, :, :8, :8] for level in features)
+        cut = cut_dead_branches(self._teacher.model, lambda: self.teacher_logits(corner))
+        print_log(f'The teacher runs without {", ".join(cut) or "nothing"}.', logger='current')
 
     def _distill(self, prefix: str, scale: float, samples: DistillSamples) -> dict[str, Tensor]:
         background = samples.background and self.channels == 'all'

@@ -73,7 +73,7 @@ class DistillSingleStageDetector(DistillMixin, SingleStageDetector):
                 'training step, not once. This head is not supported.'
             )
         with torch.no_grad():
-            teacher_maps = self._teacher.model.bbox_head(teacher_features)[0]
+            teacher_maps = self.teacher_logits(teacher_features)
         student_maps = captured.outputs[0][0]
         ours, theirs = self._outputs[0]
         student = [ours.rows(level) for level in student_maps]
@@ -100,6 +100,10 @@ class DistillSingleStageDetector(DistillMixin, SingleStageDetector):
             num_classes=ours.num_classes,
         )
         yield '', 1.0, self._with_targets(samples, captured)
+
+    def teacher_logits(self, features: tuple[Tensor, ...]) -> list[Tensor]:
+        """The teacher's class maps, one a level, (B, A * channels, H, W)."""
+        return list(self._teacher.model.bbox_head(features)[0])
 
     def check_heads(self, teacher: nn.Module) -> list[tuple[ClassOutput, ClassOutput]]:
         """Pair the two dense heads, which must have the same priors."""

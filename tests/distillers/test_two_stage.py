@@ -5,6 +5,7 @@ from mmdet.models.losses import KnowledgeDistillationKLDivLoss
 from mmdet_kdrank.distillers.capture import watch_forward, watch_method
 from tests.detectors import (
     CASCADE,
+    DOUBLE_HEAD,
     FASTER,
     KD,
     build,
@@ -13,18 +14,6 @@ from tests.detectors import (
     save_teacher,
     small_config,
     training_losses,
-)
-
-DOUBLE_HEAD = dict(
-    type='DoubleConvFCBBoxHead',
-    num_convs=1,
-    num_fcs=1,
-    in_channels=16,
-    conv_out_channels=32,
-    fc_out_channels=16,
-    roi_feat_size=7,
-    num_classes=5,
-    reg_class_agnostic=True,
 )
 
 
