@@ -1,0 +1,15 @@
+#!/usr/bin/env python
+"""All benchmarks of one device, then their plots: what `make bench` calls."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks import bound
+from benchmarks.script import Script, main
+
+SCRIPTS: tuple[Script, ...] = (bound.SCRIPT,)
+
+if __name__ == '__main__':
+    sys.exit(main(SCRIPTS))
