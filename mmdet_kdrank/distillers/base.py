@@ -28,8 +28,8 @@ class DistillMixin:
     logits are captured on the way and compared with the teacher's on the same RoIs or anchors.
 
     Args:
-        teacher (dict): ``config`` and ``checkpoint`` (see :class:`TeacherSource`). Neither is
-            read before training starts.
+        teacher (dict): ``config``, ``checkpoint`` and optionally ``channels_last`` (see
+            :class:`TeacherSource`). Nothing is read before training starts.
         distill_losses (dict[str, dict]): Configs of registered losses, called as
             ``loss(pred, soft_label, weight=…, avg_factor=…)``. A key is the loss's name in the
             log and must contain ``loss``.
@@ -119,7 +119,7 @@ class DistillMixin:
             losses = super().loss(batch_inputs, batch_data_samples)
         with torch.no_grad():
             inputs = self._teacher_input(batch_inputs, batch_data_samples)
-            features = self._teacher.model.extract_feat(inputs)
+            features = self._teacher.features(inputs)
         if first:
             self._trim_teacher(features)
         for prefix, scale, samples in self.compare(captured, features):

@@ -14,7 +14,7 @@ from mmdet.registry import DATASETS, MODELS
 from mmengine.config import Config, ConfigDict
 from mmengine.hub import get_config
 from mmengine.registry import DefaultScope
-from torch import nn
+from torch import Tensor, nn
 
 from mmdet_kdrank.checkpoint import load_checkpoint
 
@@ -27,6 +27,7 @@ class TeacherSource:
         config (str or dict): Path of a config, an ``mmdet::`` name, or the config dict of a model.
         checkpoint (str): Path or URL, or ``'auto'``: what the model index publishes for an
             ``mmdet::`` config.
+        channels_last (bool): Whether the teacher computes with the channels innermost in memory.
 
     Raises:
         ValueError: If ``'auto'`` stands beside a config that is no ``package::`` name.
@@ -34,6 +35,7 @@ class TeacherSource:
 
     config: str | dict
     checkpoint: str
+    channels_last: bool = False
 
     def __post_init__(self) -> None:
         if self.checkpoint == 'auto' and not self._in_package():
@@ -45,12 +47,12 @@ class TeacherSource:
 
     @classmethod
     def from_config(cls, teacher: dict) -> TeacherSource:
-        """Read ``teacher=dict(config=…, checkpoint=…)``; ValueError on any other key."""
-        wrong = {'config', 'checkpoint'} ^ set(teacher)
+        """Read ``teacher=dict(config=…, checkpoint=…)``; ValueError on a wrong set of keys."""
+        wrong = {'config', 'checkpoint'} ^ (set(teacher) - {'channels_last'})
         if wrong:
             raise ValueError(
-                f'teacher takes exactly the keys config and checkpoint, got {sorted(teacher)}: '
-                f'{", ".join(sorted(wrong))} is unknown or missing.'
+                'teacher takes the keys config and checkpoint, and may have channels_last, got '
+                f'{sorted(teacher)}: {", ".join(sorted(wrong))} is unknown or missing.'
             )
         return cls(**teacher)
 
@@ -81,7 +83,8 @@ class TeacherSource:
         checkpoint = load_checkpoint(checkpoint_path)
         _load_strictly(model, checkpoint, checkpoint_path, _shortened(self.config))
         model.requires_grad_(False).eval()
-        return Teacher(model, _meta_classes(checkpoint) or names, checkpoint_path)
+        classes = _meta_classes(checkpoint) or names
+        return Teacher(model, classes, checkpoint_path, self.channels_last)
 
     def _read_config(self) -> tuple[ConfigDict, str | None]:
         if not isinstance(self.config, str):
@@ -120,11 +123,25 @@ class Teacher:
         model (nn.Module): The detector.
         classes (tuple[str], optional): Names of its classes, None where nothing tells.
         checkpoint (str): Where its weights came from.
+        channels_last (bool): Whether it computes with the channels innermost in memory.
     """
 
     model: nn.Module
     classes: tuple[str, ...] | None
     checkpoint: str
+    channels_last: bool = False
+
+    def __post_init__(self) -> None:
+        if self.channels_last:
+            self.model.to(memory_format=torch.channels_last)
+
+    def features(self, images: Tensor) -> tuple[Tensor, ...]:
+        """Levels of the neck, (B, C, H / stride, W / stride), from images (B, 3, H, W)."""
+        if self.channels_last:
+            images = images.contiguous(memory_format=torch.channels_last)
+        levels = self.model.extract_feat(images)
+        # mmcv's RoIAlign takes any input for contiguous and is silently wrong on others.
+        return tuple(level.contiguous() for level in levels)
 
 
 @contextmanager

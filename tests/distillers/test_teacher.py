@@ -7,7 +7,7 @@ from mmengine.config import Config
 
 from mmdet_kdrank.checkpoint import CheckpointError
 from mmdet_kdrank.distillers.teacher import TeacherSource
-from tests.detectors import FASTER, NUM_CLASSES, build, save_teacher, small_config
+from tests.detectors import FASTER, NUM_CLASSES, RETINA, build, save_teacher, small_config
 
 CLASSES = tuple('abcde')
 
@@ -126,6 +126,29 @@ def test_keys_of_the_teacher_dict():
     assert TeacherSource.from_config(dict(config='a.py', checkpoint='b.pth')).config == 'a.py'
     with pytest.raises(ValueError, match='ckpt'):
         TeacherSource.from_config(dict(config='a.py', ckpt='b.pth'))
+    last = dict(config='a.py', checkpoint='b.pth', channels_last=True)
+    assert TeacherSource.from_config(last).channels_last
+
+
+@pytest.mark.parametrize('name', [FASTER, RETINA])
+def test_channels_last_gives_the_same_logits(tmp_path, name):
+    """RoIAlign of mmcv reads channels-last features wrongly, without a word."""
+    config = small_config(name)
+    path = save_teacher(config, tmp_path / 'teacher.pth')
+    images = torch.randn(2, 3, 64, 96)
+    rois = torch.tensor([[0, 4, 4, 60, 40], [1, 10, 20, 30, 90.0]])
+    logits = []
+    for last in (False, True):
+        teacher = TeacherSource(config, path, channels_last=last).load()
+        features = teacher.features(images)
+        if name == FASTER:
+            logits.append([teacher.model.roi_head._bbox_forward(features, rois)['cls_score']])
+        else:
+            logits.append(teacher.model.bbox_head(features)[0])
+    assert teacher.model.backbone.layer1[0].conv1.weight.is_contiguous(
+        memory_format=torch.channels_last
+    )
+    torch.testing.assert_close(logits[1], logits[0], rtol=1e-5, atol=1e-5)
 
 
 def test_ddp_prefix_is_taken_off(teacher_config, checkpoint):
