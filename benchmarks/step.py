@@ -1,0 +1,75 @@
+#!/usr/bin/env python
+"""What does distillation add to a training step, in time and in memory?"""
+
+import sys
+import tempfile
+from functools import partial
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.harness import peak_extra_bytes, side_by_side
+from benchmarks.harness.rows import Row
+from benchmarks.script import Script, Step, main
+from benchmarks.training.settings import FAMILIES, Setting
+from benchmarks.training.terms import make_terms
+from benchmarks.training.variants import make_step, prepare, variants_of
+
+# As the shapes configs train.
+_EMBEDDED = [Setting(family, 128, 128, batch=4, coco=False) for family in FAMILIES]
+_COCO = [Setting(family, 800, 1344, batch=2, coco=True) for family in FAMILIES]
+_QUICK = [Setting(family, 64, 64, batch=1, coco=False) for family in FAMILIES]
+_ROUNDS, _BUDGET_S = 200, 45.0
+_BASES = ('student', 'teacher', 'kd')
+
+
+def measure(setting: Setting, device: str, quick: bool) -> list[Row]:
+    """Times and peak memory of all variants of a setting, and times of the parts alone.
+
+    Args:
+        setting: What is trained.
+        device: Where.
+        quick: Whether one round will do, and the memory of KD and KD + rank.
+
+    Returns:
+        A row a variant (``kind='step'``) and a part (``kind='part'``): seconds, the same as
+        multiples of the student's, the teacher's and the KD step, and the bytes at a step's peak
+        beyond the detector, its teacher and its batch.
+    """
+    names = variants_of(setting.family)
+    weighed = ('kd', 'kd_rank') if quick else names
+    timed = partial(side_by_side, rounds=1 if quick else _ROUNDS, budget_s=_BUDGET_S, device=device)
+    with tempfile.TemporaryDirectory() as folder:
+        job = prepare(setting, Path(folder))
+        steps = timed({name: make_step(job, name, device) for name in names})
+        calls, count = make_terms(job, device)
+        parts = timed(calls)
+        memory = {
+            name: peak_extra_bytes(partial(make_step, job, name, device), None, device)
+            for name in weighed
+        }
+    shape = {key: getattr(setting, key) for key in ('family', 'height', 'width', 'batch')}
+    return [
+        {
+            **shape,
+            'rows': count,
+            'kind': kind,
+            'name': name,
+            **timing._asdict(),
+            **{f'of_{base}': timing.median_s / steps[base].median_s for base in _BASES},
+            'peak_extra_bytes': memory.get(name) if kind == 'step' else None,
+        }
+        for kind, timings in (('step', steps), ('part', parts))
+        for name, timing in timings.items()
+    ]
+
+
+def _steps(device: str, quick: bool) -> list[Step]:
+    settings = _QUICK if quick else _EMBEDDED if device == 'cpu' else _EMBEDDED + _COCO
+    return [partial(measure, setting, device, quick) for setting in settings]
+
+
+SCRIPT = Script('step', 'What does distillation add to a training step?', _steps)
+
+if __name__ == '__main__':
+    sys.exit(main([SCRIPT]))

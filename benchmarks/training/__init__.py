@@ -1,0 +1,1 @@
+"""One training step: detectors, batches, and ways of distilling that are compared."""
