@@ -257,8 +257,10 @@ def _assert_finite(prefix: str, samples: DistillSamples, values: dict[str, Tenso
         ),
         **{f'the value of {prefix}{name}': value for name, value in values.items()},
     }
-    # One transfer from the device for all of them; which one is at fault is asked only then.
-    if torch.stack([tensor.isfinite().all() for tensor in tensors.values()]).all():
+    # Both extremes are finite where all values are: one pass without temporaries, and one transfer
+    # from the device for all tensors; which one is at fault is asked only then.
+    extremes = [bound for t in tensors.values() if t.numel() for bound in t.detach().aminmax()]
+    if not extremes or torch.stack(extremes).isfinite().all():
         return
     name, tensor = next((n, t) for n, t in tensors.items() if not t.isfinite().all())
     wrong = int((~tensor.isfinite()).sum())
