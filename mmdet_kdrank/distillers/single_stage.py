@@ -72,28 +72,25 @@ class DistillSingleStageDetector(DistillMixin, SingleStageDetector):
                 f'{type(self.bbox_head).__name__} ran {len(captured.outputs)} times in one '
                 'training step, not once. This head is not supported.'
             )
-        with torch.no_grad():
-            teacher_maps = self.teacher_logits(teacher_features)
-        student_maps = captured.outputs[0][0]
         ours, theirs = self._outputs[0]
-        student = [ours.rows(level) for level in student_maps]
-        teacher = [theirs.rows(level) for level in teacher_maps]
-        shapes = [tuple(level.shape[:2]) for level in student]
-        if shapes != [tuple(level.shape[:2]) for level in teacher]:
+        with torch.no_grad():
+            teacher, theirs_per_level = _lay_out(theirs, self.teacher_logits(teacher_features))
+        student, per_level = _lay_out(ours, captured.outputs[0][0])
+        if per_level != theirs_per_level:
             raise ValueError(
-                f"The student's head has {[n for _, n in shapes]} priors a level on this batch, "
-                f"the teacher's {[level.shape[1] for level in teacher]}. Both need the same "
-                'levels, strides and input size.'
+                f"The student's head has {[n for _, n in per_level]} priors a level on this batch, "
+                f"the teacher's {[n for _, n in theirs_per_level]}. Both need the same levels, "
+                'strides and input size.'
             )
         image = torch.cat(
             [
-                torch.arange(batch, device=student[0].device).repeat_interleave(priors)
-                for batch, priors in shapes
+                torch.arange(batch, device=student.device).repeat_interleave(priors)
+                for batch, priors in per_level
             ]
         )
         samples = DistillSamples(
-            student=torch.cat([level.flatten(0, 1) for level in student]),
-            teacher=torch.cat([level.flatten(0, 1) for level in teacher]),
+            student=student,
+            teacher=teacher,
             image=image,
             activation=ours.activation,
             background=ours.background,
@@ -135,6 +132,16 @@ class DistillSingleStageDetector(DistillMixin, SingleStageDetector):
             ),
             avg_factor=record.targets[0][3],
         )
+
+
+def _lay_out(output: ClassOutput, maps: list[Tensor]) -> tuple[Tensor, list[tuple[int, int]]]:
+    """Rows of all levels, (N, channels), and the images and priors an image of each level.
+
+    A function of its own so that the levels are freed: with every anchor they weigh as much again.
+    """
+    levels = [output.rows(level) for level in maps]
+    shapes = [(len(level), level.shape[1]) for level in levels]
+    return torch.cat([level.flatten(0, 1) for level in levels]), shapes
 
 
 def _assert_same_priors(student: nn.Module, teacher: nn.Module) -> None:
