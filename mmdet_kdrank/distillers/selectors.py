@@ -68,7 +68,8 @@ class TopkSamples:
         chosen = []
         for image in range(int(samples.image.max()) + 1 if len(samples) else 0):
             rows = (samples.image == image).nonzero().squeeze(1)
-            best = score[rows].topk(min(self.k, len(rows))).indices
+            # Not sorted by score: they are put back into their own order below.
+            best = score[rows].topk(min(self.k, len(rows)), sorted=False).indices
             chosen.append(rows[best])
         if not chosen:
             return samples.take(samples.image)
