@@ -38,6 +38,8 @@ def fingerprint(root: Path, stack: str, python: str) -> str:
     """
     digest = hashlib.sha256(f'{root}\n{stack}\n{python}\n'.encode())
     files = [*requirement_files(root, stack), root / 'requirements' / 'mmcv.txt', root / 'setup.py']
+    # The package is installed in place, but for what is compiled.
+    files += sorted(root.glob('mmdet_kdrank/ops/csrc/*'))
     for file in files:
         digest.update(file.read_bytes())
     return digest.hexdigest()

@@ -1,7 +1,13 @@
+import os
+
 import pytest
 import torch
 from mmdet.utils import register_all_modules
 from mmengine.logging import MessageHub
+
+if not torch.cuda.is_available():
+    # Before anything imports Triton: its kernels then run on the CPU.
+    os.environ.setdefault('TRITON_INTERPRET', '1')
 
 
 @pytest.fixture(autouse=True)

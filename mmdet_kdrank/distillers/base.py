@@ -192,7 +192,7 @@ class DistillMixin:
 
     def _trim_teacher(self, features: tuple[Tensor, ...]) -> None:
         """Cut what the class logits do not need, tried on a corner of the first images."""
-        corner = tuple(level[:, :, :8, :8] for level in features)
+        corner = tuple(level[:, :, :8, :8].contiguous() for level in features)
         cut = cut_dead_branches(self._teacher.model, lambda: self.teacher_logits(corner))
         print_log(f'The teacher runs without {", ".join(cut) or "nothing"}.', logger='current')
 

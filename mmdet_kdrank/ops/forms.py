@@ -12,7 +12,9 @@ from torch import Tensor
 
 from mmdet_kdrank.ops.backends import PairSums
 
-TauAndGrad = tuple[Tensor, Tensor | None]
+# tau (N,); a direction (N, C) and a scale (N,) whose product is the derivative of tau in the
+# student. Apart, since backward scales every row by the incoming gradient anyway.
+TauAndDerivative = tuple[Tensor, Tensor | None, Tensor]
 
 
 class Form(NamedTuple):
@@ -21,21 +23,22 @@ class Form(NamedTuple):
     Attributes:
         norms: Whether it needs the sums of squares.
         min_columns: Fewest valid columns in a row for which its gradient carries information.
-        combine: ``(sums, pairs, eps) -> (tau, grad)``, with ``pairs`` (N,) and at least 1.
+        combine: ``(sums, pairs, eps) -> (tau, direction, scale)``, with ``pairs`` (N,) and at least
+            1. The scale is NaN where tau is.
     """
 
     norms: bool
     min_columns: int
-    combine: Callable[[PairSums, Tensor, float], TauAndGrad]
+    combine: Callable[[PairSums, Tensor, float], TauAndDerivative]
 
 
-def _kendall(sums: PairSums, pairs: Tensor, eps: float) -> TauAndGrad:
+def _kendall(sums: PairSums, pairs: Tensor, eps: float) -> TauAndDerivative:
     """Tau = mean(a b)."""
-    grad = None if sums.grad_ab is None else sums.grad_ab / pairs[:, None]
-    return sums.ab / pairs, grad
+    tau = sums.ab / pairs
+    return tau, sums.grad_ab, (1 + 0 * tau) / pairs
 
 
-def _cosine(sums: PairSums, pairs: Tensor, eps: float) -> TauAndGrad:
+def _cosine(sums: PairSums, pairs: Tensor, eps: float) -> TauAndDerivative:
     """Tau = mean(a b) / D with D = rms(a) rms(b) + eps.
 
     d tau = (d mean(a b) - tau dD) / D, and dD = rms(b) / (2 rms(a)) d mean(a^2).
@@ -43,14 +46,14 @@ def _cosine(sums: PairSums, pairs: Tensor, eps: float) -> TauAndGrad:
     rms_a, rms_b = (sums.aa / pairs).sqrt(), (sums.bb / pairs).sqrt()
     norm = rms_a * rms_b + eps
     tau = sums.ab / pairs / norm
+    scale = (1 + 0 * tau) / (pairs * norm)
     if sums.grad_ab is None:
-        return tau, None
+        return tau, None, scale
     # Constant student logits: rms(a) = 0 and grad_aa = 0. Their quotient is bounded and is
     # multiplied by tau = 0, so any finite stand-in for 0/0 gives the limit.
     floor = torch.finfo(tau.dtype).tiny ** 0.5
     ratio = tau * rms_b / (2 * rms_a.clamp_min(floor))
-    grad = (sums.grad_ab - ratio[:, None] * sums.grad_aa) / (pairs * norm)[:, None]
-    return tau, grad
+    return tau, torch.addcmul(sums.grad_ab, ratio[:, None], sums.grad_aa, value=-1), scale
 
 
 FORMS: dict[str, Form] = {

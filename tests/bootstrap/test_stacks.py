@@ -51,5 +51,9 @@ def test_fingerprint_changes_with_each_part(tmp_path):
     assert fingerprint(tmp_path, 'modern', '3.12.1') == first
     assert fingerprint(tmp_path, 'classic', '3.12.1') != first
     assert fingerprint(tmp_path, 'modern', '3.12.2') != first
+    (tmp_path / 'mmdet_kdrank' / 'ops' / 'csrc').mkdir(parents=True)
+    (tmp_path / 'mmdet_kdrank' / 'ops' / 'csrc' / 'native.c').write_text('int x;')
+    with_code = fingerprint(tmp_path, 'modern', '3.12.1')
+    assert with_code != first
     (tmp_path / 'requirements' / 'mmcv.txt').write_text('mmcv==2\n')
-    assert fingerprint(tmp_path, 'modern', '3.12.1') != first
+    assert fingerprint(tmp_path, 'modern', '3.12.1') not in (first, with_code)

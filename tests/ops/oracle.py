@@ -5,6 +5,8 @@ import math
 import torch
 from torch import Tensor
 
+from mmdet_kdrank.ops.backends import BACKENDS, PairRequest
+
 DEVICES = ['cpu', 'cuda'] if torch.cuda.is_available() else ['cpu']
 
 PHI = {
@@ -56,3 +58,21 @@ def joint_ranges(steepness: float, columns: int, seed: int = 0) -> tuple[Tensor,
     student[:, 3], teacher[:, 4] = student[:, 2].nextafter(inf), teacher[:, 2].nextafter(inf)
     student[:, 5], teacher[:, 6] = student[:, 4], teacher[:, 5]
     return student.contiguous(), teacher.contiguous()
+
+
+def accepts(
+    backend: str,
+    device: str = 'cpu',
+    dtype: torch.dtype = torch.float64,
+    surrogate: str = 'tanh',
+    exact_teacher: bool = False,
+) -> bool:
+    """Whether a backend takes such a call, by its own word."""
+    logits = torch.zeros(1, 2, dtype=dtype, device=device)
+    request = PairRequest(surrogate, 'sign' if exact_teacher else surrogate, 1.0, True, True)
+    return BACKENDS[backend].refusal(logits, logits, request) is None
+
+
+def best_dtype(backend: str) -> torch.dtype:
+    """The widest dtype that a backend computes in."""
+    return torch.float64 if accepts(backend) else torch.float32

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from mmdet_kdrank.ops import BACKENDS, FORMS, SURROGATES, kendall_tau
-from tests.ops.oracle import SOFT
+from tests.ops.oracle import SOFT, accepts, best_dtype
 
 few = settings(deadline=None, derandomize=True, max_examples=40)
 
@@ -23,13 +23,18 @@ def calls(draw, soft=False):
     student, teacher = (
         torch.from_numpy(draw(arrays(np.float64, shape, elements=eighths))) for _ in range(2)
     )
+    backend = draw(st.sampled_from(list(BACKENDS)))
+    dtype = best_dtype(backend)
+    known = [
+        name for name in (SOFT if soft else SURROGATES) if accepts(backend, 'cpu', dtype, name)
+    ]
     options = {
         'steepness': draw(st.sampled_from([0.1, 1.0, 30.0])),
-        'surrogate': draw(st.sampled_from(SOFT if soft else list(SURROGATES))),
+        'surrogate': draw(st.sampled_from(known)),
         'form': draw(st.sampled_from(list(FORMS))),
-        'backend': draw(st.sampled_from(list(BACKENDS))),
+        'backend': backend,
     }
-    return student, teacher, options
+    return student.to(dtype), teacher.to(dtype), options
 
 
 def gradient(student, teacher, options):
@@ -41,7 +46,8 @@ def gradient(student, teacher, options):
 @given(calls())
 def test_bounded(call):
     student, teacher, options = call
-    assert kendall_tau(student, teacher, **options).abs().max() <= 1
+    slack = 4 * torch.finfo(student.dtype).eps
+    assert kendall_tau(student, teacher, **options).abs().max() <= 1 + slack
 
 
 @few
@@ -88,7 +94,8 @@ def test_shift_invariant(call, shift_s, shift_t):
     )
     # So the gradient has no component along a shift.
     grad = gradient(student, teacher, options)
-    assert grad.sum(1).abs().max() <= 1e-12 * (1 + grad.abs().max())
+    slack = 1e4 * torch.finfo(grad.dtype).eps
+    assert grad.sum(1).abs().max() <= slack * (1 + grad.abs().max())
 
 
 @few
@@ -97,7 +104,8 @@ def test_gradient_bound(call):
     student, teacher, options = call
     options['form'] = 'kendall'
     bound = 2 * options['steepness'] / student.shape[1]
-    assert gradient(student, teacher, options).abs().max() <= bound * (1 + 1e-12)
+    slack = 1e4 * torch.finfo(student.dtype).eps
+    assert gradient(student, teacher, options).abs().max() <= bound * (1 + slack)
 
 
 @few
@@ -106,7 +114,9 @@ def test_equal_logits_are_a_maximum_of_the_sign(call):
     student, teacher, options = call
     options.update(surrogate='sign', form='kendall')
     at_teacher = kendall_tau(teacher, teacher, **options)
-    assert (kendall_tau(student, teacher, **options) <= at_teacher + 1e-12).all()
+    assert (
+        kendall_tau(student, teacher, **options) <= at_teacher + 4 * torch.finfo(student.dtype).eps
+    ).all()
 
 
 @few
@@ -118,8 +128,9 @@ def test_equal_logits_are_the_maximum_of_the_cosine(call):
     options.update(form='cosine', eps=1e-12)
     at_teacher = kendall_tau(teacher, teacher, **options)
     torch.testing.assert_close(at_teacher, torch.ones_like(at_teacher))
-    assert (kendall_tau(student, teacher, **options) <= at_teacher + 1e-9).all()
-    assert gradient(teacher, teacher, options).abs().max() < 1e-6
+    slack = 1e4 * torch.finfo(student.dtype).eps
+    assert (kendall_tau(student, teacher, **options) <= at_teacher + slack).all()
+    assert gradient(teacher, teacher, options).abs().max() < 1e-3
 
 
 @pytest.mark.parametrize('surrogate', SOFT)

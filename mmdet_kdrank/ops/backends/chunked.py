@@ -1,18 +1,32 @@
 """Bounded memory on any device: pairs are evaluated tile by tile in a scratch of fixed size.
 
 Only the upper triangle is visited. It is cut into bands of ``_BAND`` classes i; a band's tile holds
-the columns j from the band's first class on, for as many rows as fit. Pairs within the band appear
-in both orders; those right of it in one, and their mirror images, a_ji = -a_ij, are added from the
-same tile.
+the columns j from the band's first class on, for as many rows as fit. On a CPU, a block of rows
+whose logits have a moderate range takes one exponential a logit in place of a tanh a pair.
 """
 
 import torch
 from torch import Tensor
 
-from mmdet_kdrank.ops.backends.base import PairRequest, PairSums
+from mmdet_kdrank.ops.backends.base import (
+    Backend,
+    PairRequest,
+    PairSums,
+    clean_logits,
+    non_finite_rows,
+    sum_dtype,
+)
+from mmdet_kdrank.ops.backends.tiles import (
+    LARGEST_RANGE,
+    SCRATCH_BUFFERS,
+    Tile,
+    add_exponentials,
+    add_surrogates,
+    exponentials,
+)
 
-# Elements of one scratch buffer, of which there are four. On a CPU they stay in a core's caches, on
-# an accelerator they are large enough to hide the launch of a kernel.
+# Elements of one scratch buffer. On a CPU they stay in a core's caches, on an accelerator they are
+# large enough to hide the launch of a kernel.
 _SCRATCH_CPU = 1 << 17
 _SCRATCH_ACCELERATOR = 1 << 22
 
@@ -32,6 +46,11 @@ def _tile_shape(num_classes: int, budget: int) -> tuple[int, int, int]:
     return budget // (band * columns), band, columns
 
 
+def _narrow_rows(logits: Tensor, steepness: float) -> Tensor:
+    """Rows whose exponentials hold, bool (N,); False where one is not finite."""
+    return steepness * (logits.amax(1) - logits.amin(1)) <= LARGEST_RANGE
+
+
 def pair_sums(
     student: Tensor, teacher: Tensor, mask: Tensor | None, request: PairRequest
 ) -> PairSums:
@@ -46,12 +65,24 @@ def pair_sums(
     Returns:
         The sums over unordered pairs.
     """
+    dtype = sum_dtype(student, teacher)
+    student, teacher = clean_logits(student, mask, dtype), clean_logits(teacher, mask, dtype)
     num_rows, num_classes = student.shape
     budget = scratch_elements(student.device)
     step, band, columns = _tile_shape(num_classes, budget)
     size = min(budget, min(step, num_rows) * band * columns)
-    scratch = [student.new_empty(size) for _ in range(4)]
-    valid = None if mask is None else mask.to(student.dtype)
+    scratch = [student.new_empty(size) for _ in range(SCRATCH_BUFFERS)]
+    valid = None if mask is None else mask.to(dtype)
+
+    # Elsewhere than on a CPU, to look at the range would wait for the device.
+    use_exponentials = (
+        (request.phi_student, request.phi_teacher) == ('tanh', 'tanh')
+        and student.device.type == 'cpu'
+        and num_rows > 0
+    )
+    if use_exponentials:
+        k = request.steepness
+        narrow = _narrow_rows(student, k) & _narrow_rows(teacher, k)
 
     # One slot each for ab, aa and bb; ordered pairs, hence halved at the end.
     sums = student.new_zeros(3 if request.norms else 1, num_rows)
@@ -59,75 +90,26 @@ def pair_sums(
     grads = student.new_zeros((2 if request.norms else 1) if request.grad else 0, *student.shape)
     for r in range(0, num_rows, step):
         rows = slice(r, min(r + step, num_rows))
+        x, y, factor = student[rows], teacher[rows], request.steepness
+        add_tile = add_surrogates
+        if use_exponentials and narrow[rows].all():
+            x, y = exponentials(x, request.steepness), exponentials(y, request.steepness)
+            add_tile, factor = add_exponentials, 4 * request.steepness * x
         for i in range(0, num_classes, band):
             ii = slice(i, min(i + band, num_classes))
             for j in range(i, num_classes, columns):
                 jj = slice(j, min(j + columns, num_classes))
-                _add_tile(
-                    student[rows],
-                    teacher[rows],
-                    None if valid is None else valid[rows],
-                    request,
-                    ii,
-                    jj,
-                    scratch,
-                    sums[:, rows],
-                    grads[:, rows],
-                )
+                here = None if valid is None else valid[rows]
+                add_tile(Tile(x, y, here, ii, jj, scratch, sums[:, rows], grads[:, rows]), request)
+        grads[:, rows] *= factor
     sums /= 2
-    grads *= request.steepness
     if request.norms and request.grad:
         grads[1] *= 2
+    ab = sums[0] + non_finite_rows(student, teacher)
     aa, bb = (sums[1], sums[2]) if request.norms else (None, None)
     grad_ab = grads[0] if request.grad else None
     grad_aa = grads[1] if request.grad and request.norms else None
-    return PairSums(sums[0], aa, bb, grad_ab, grad_aa)
+    return PairSums(ab, aa, bb, grad_ab, grad_aa)
 
 
-def _add_tile(
-    student: Tensor,
-    teacher: Tensor,
-    valid: Tensor | None,
-    request: PairRequest,
-    ii: slice,
-    jj: slice,
-    scratch: list[Tensor],
-    sums: Tensor,
-    grads: Tensor,
-) -> None:
-    """Adds the pairs (ii, jj), and the mirror images of those right of the band, to the sums."""
-    shape = (student.shape[0], ii.stop - ii.start, jj.stop - jj.start)
-    numel = shape[0] * shape[1] * shape[2]
-    a, b, slope, work = (buffer[:numel].view(shape) for buffer in scratch)
-    # Columns of this tile that lie right of the band.
-    right = slice(max(ii.stop - jj.start, 0), shape[2])
-
-    # The difference first: k s_i - k s_j would lose near-ties to the rounding of its terms.
-    torch.sub(student[:, ii, None], student[:, None, jj], out=a)
-    torch.sub(teacher[:, ii, None], teacher[:, None, jj], out=b)
-    if request.steepness != 1:
-        a.mul_(request.steepness)
-        b.mul_(request.steepness)
-    request.phi_student(a, slope, request.grad)
-    request.phi_teacher(b, work, False)
-    if valid is not None:
-        torch.mul(valid[:, ii, None], valid[:, None, jj], out=work)
-        a.mul_(work)
-        b.mul_(work)
-
-    def add_sum(slot: int, product: Tensor) -> None:
-        by_column = product.sum(1)
-        sums[slot].add_(by_column.sum(1)).add_(by_column[:, right].sum(1))
-
-    def add_grad(slot: int, product: Tensor) -> None:
-        grads[slot, :, ii].add_(product.sum(2))
-        grads[slot, :, jj][:, right].sub_(product[:, :, right].sum(1))
-
-    if request.norms:
-        add_sum(1, torch.mul(a, a, out=work))
-        add_sum(2, torch.mul(b, b, out=work))
-        if request.grad:
-            add_grad(1, torch.mul(slope, a, out=work))
-    if request.grad:
-        add_grad(0, slope.mul_(b))
-    add_sum(0, a.mul_(b))
+BACKEND = Backend(pair_sums, refusal=lambda student, teacher, request: None)

@@ -3,7 +3,15 @@
 import torch
 from torch import Tensor
 
-from mmdet_kdrank.ops.backends.base import PairRequest, PairSums
+from mmdet_kdrank.ops.backends.base import (
+    Backend,
+    PairRequest,
+    PairSums,
+    clean_logits,
+    non_finite_rows,
+    sum_dtype,
+)
+from mmdet_kdrank.ops.surrogates import SURROGATES
 
 
 def pair_sums(
@@ -22,16 +30,19 @@ def pair_sums(
     Returns:
         The sums over unordered pairs.
     """
+    dtype = sum_dtype(student, teacher)
+    student, teacher = clean_logits(student, mask, dtype), clean_logits(teacher, mask, dtype)
     a = (student[:, :, None] - student[:, None, :]) * request.steepness
     b = (teacher[:, :, None] - teacher[:, None, :]) * request.steepness
     slope, unused = torch.empty_like(a), torch.empty_like(b)
-    request.phi_student(a, slope, request.grad)
-    request.phi_teacher(b, unused, False)
+    SURROGATES[request.phi_student](a, slope, request.grad)
+    SURROGATES[request.phi_teacher](b, unused, False)
     if mask is not None:
         invalid = ~(mask[:, :, None] & mask[:, None, :])
         a.masked_fill_(invalid, 0)
         b.masked_fill_(invalid, 0)
 
+    ab = (a * b).sum((1, 2)) / 2 + non_finite_rows(student, teacher)
     aa = bb = grad_ab = grad_aa = None
     if request.norms:
         aa = (a * a).sum((1, 2)) / 2
@@ -42,4 +53,7 @@ def pair_sums(
         grad_ab = request.steepness * (slope * b).sum(2)
         if request.norms:
             grad_aa = 2 * request.steepness * (slope * a).sum(2)
-    return PairSums((a * b).sum((1, 2)) / 2, aa, bb, grad_ab, grad_aa)
+    return PairSums(ab, aa, bb, grad_ab, grad_aa)
+
+
+BACKEND = Backend(pair_sums, refusal=lambda student, teacher, request: None)

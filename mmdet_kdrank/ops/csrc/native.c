@@ -1,0 +1,225 @@
+/* The module mmdet_kdrank.ops._native: pair sums of rows of logits in plain memory.
+ *
+ * It takes addresses and strides and knows neither torch nor NumPy, so that one build serves every
+ * version of them and, by CPython's limited API, of Python.
+ */
+#define PY_SSIZE_T_CLEAN
+#define Py_LIMITED_API 0x030A0000
+#include <Python.h>
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "panel.h"
+
+typedef struct {
+    const float *data;
+    int64_t row, column; /* strides, in elements */
+} matrix;
+
+typedef struct {
+    matrix student, teacher;
+    const uint8_t *mask; /* contiguous, or NULL */
+    int64_t rows, columns;
+    float k;
+    enum phi phi_student, phi_teacher;
+    float *ab, *aa, *bb, *grad_ab, *grad_aa; /* contiguous; aa, bb and grad_aa NULL without norms */
+} task;
+
+/* k (max - min) up to which panel.h's exponentials hold. */
+static const float LARGEST_RANGE = 40.0f;
+
+/* Copies rows [first, first + count) into lanes; idle lanes and masked cells are harmless values.
+ * Returns 0 where the row is finite, NaN where not. */
+INLINE lanes load(const task *x, matrix m, int64_t first, int64_t count, lanes *to,
+                  const lanes *valid, lanes *low, lanes *high) {
+    lanes broken = {0};
+    const float inf = __builtin_inff();
+    *low = broken + inf;
+    *high = broken - inf;
+    for (int64_t c = 0; c < x->columns; c++) {
+        const float *from = m.data + first * m.row + c * m.column;
+        lanes value = {0};
+        for (int64_t l = 0; l < count; l++) value[l] = from[l * m.row];
+        if (valid) value = select_lanes(valid[c] > 0, value, (lanes){0});
+        ilanes used = valid ? valid[c] > 0 : (ilanes){0} - 1;
+        broken += value * 0.0f;
+        *low = select_lanes(used & (value < *low), value, *low);
+        *high = select_lanes(used & (value > *high), value, *high);
+        to[c] = value;
+    }
+    /* A row without a valid column. */
+    ilanes empty = *low > *high;
+    *low = select_lanes(empty, (lanes){0}, *low);
+    *high = select_lanes(empty, (lanes){0}, *high);
+    return broken;
+}
+
+/* exp(2 k (x - mid-range)), of valid cells. */
+INLINE void exponentiate(lanes *x, int64_t columns, float k, lanes low, lanes high) {
+    dlanes middle =
+        (__builtin_convertvector(low, dlanes) + __builtin_convertvector(high, dlanes)) * 0.5;
+    for (int64_t c = 0; c < columns; c++) {
+        lanes inside = select_lanes(x[c] < low, low, select_lanes(x[c] > high, high, x[c]));
+        x[c] = exp_of_double((__builtin_convertvector(inside, dlanes) - middle) * (2.0 * k));
+    }
+}
+
+INLINE void add_variant(panel *p, float k, variant v) {
+    add_pairs(p, k, v);
+    finish(p, k, v);
+}
+
+INLINE void dispatch_flags(panel *p, const task *x, variant v) {
+    const int norms = x->aa != NULL, masked = x->mask != NULL;
+    v.norms = v.masked = 0;
+    if (!norms && !masked) add_variant(p, x->k, v);
+    v.norms = 1;
+    if (norms && !masked) add_variant(p, x->k, v);
+    v.masked = 1;
+    if (norms && masked) add_variant(p, x->k, v);
+    v.norms = 0;
+    if (!norms && masked) add_variant(p, x->k, v);
+}
+
+static void store(const lanes *from, float *to, int64_t first, int64_t count, int64_t columns) {
+    for (int64_t c = 0; c < columns; c++)
+        for (int64_t l = 0; l < count; l++) to[(first + l) * columns + c] = from[c][l];
+}
+
+/* Runs with the widest instructions that the machine has. */
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+__attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#endif
+static void
+run_panel(const task *x, panel *p, int64_t first, int64_t count) {
+    if (x->mask)
+        for (int64_t c = 0; c < x->columns; c++) {
+            p->valid[c] = (lanes){0};
+            for (int64_t l = 0; l < count; l++)
+                p->valid[c][l] = x->mask[(first + l) * x->columns + c] != 0;
+        }
+    const lanes *valid = x->mask ? p->valid : NULL;
+    lanes low_s, high_s, low_t, high_t;
+    lanes broken = load(x, x->student, first, count, p->student, valid, &low_s, &high_s) +
+                   load(x, x->teacher, first, count, p->teacher, valid, &low_t, &high_t);
+    int narrow = x->phi_student == PHI_TANH && x->phi_teacher == PHI_TANH;
+    for (int64_t l = 0; narrow && l < LANES; l++)
+        /* Not so where a range is NaN. */
+        narrow = broken[l] == 0 && x->k * (high_s[l] - low_s[l]) <= LARGEST_RANGE &&
+                 x->k * (high_t[l] - low_t[l]) <= LARGEST_RANGE;
+    if (narrow) {
+        exponentiate(p->student, x->columns, x->k, low_s, high_s);
+        exponentiate(p->teacher, x->columns, x->k, low_t, high_t);
+        dispatch_flags(p, x, (variant){EXPONENTIALS, PHI_TANH, PHI_TANH, 0, 0});
+    } else if (x->phi_student == PHI_SIGN) {
+        dispatch_flags(p, x, (variant){LOGITS, PHI_SIGN, PHI_SIGN, 0, 0});
+    } else if (x->phi_teacher == PHI_SIGN) {
+        dispatch_flags(p, x, (variant){LOGITS, PHI_TANH, PHI_SIGN, 0, 0});
+    } else {
+        dispatch_flags(p, x, (variant){LOGITS, PHI_TANH, PHI_TANH, 0, 0});
+    }
+    p->ab += broken;
+    for (int64_t l = 0; l < count; l++) {
+        x->ab[first + l] = p->ab[l];
+        if (x->aa) x->aa[first + l] = p->aa[l], x->bb[first + l] = p->bb[l];
+    }
+    store(p->grad_ab, x->grad_ab, first, count, x->columns);
+    if (x->aa) store(p->grad_aa, x->grad_aa, first, count, x->columns);
+}
+
+typedef struct {
+    const task *task;
+    int64_t first, last;
+    int failed;
+} share;
+
+static void *run_share(void *argument) {
+    share *s = argument;
+    const int64_t columns = s->task->columns;
+    void *memory = NULL;
+    s->failed = posix_memalign(&memory, sizeof(lanes), 5 * (size_t)columns * sizeof(lanes));
+    if (s->failed) return NULL;
+    lanes *buffer = memory;
+    panel p = {columns,
+               buffer,
+               buffer + columns,
+               buffer + 2 * columns,
+               buffer + 3 * columns,
+               buffer + 4 * columns,
+               {0},
+               {0},
+               {0}};
+    for (int64_t first = s->first; first < s->last; first += LANES)
+        run_panel(s->task, &p, first, s->last - first < LANES ? s->last - first : LANES);
+    free(memory);
+    return NULL;
+}
+
+enum { MAX_THREADS = 256 };
+
+/* Threads live for one call: no pool to collide with torch's, or to be lost in a fork. */
+static int run_task(const task *x, int threads) {
+    const int64_t panels = (x->rows + LANES - 1) / LANES;
+    if (threads > MAX_THREADS) threads = MAX_THREADS;
+    if (threads > panels) threads = panels > 0 ? (int)panels : 1;
+    pthread_t handles[MAX_THREADS];
+    share shares[MAX_THREADS];
+    int started[MAX_THREADS] = {0}, failed = 0;
+    for (int n = threads - 1; n >= 0; n--) {
+        int64_t last = panels * (n + 1) / threads * LANES;
+        shares[n] = (share){x, panels * n / threads * LANES, last < x->rows ? last : x->rows, 0};
+        started[n] = n > 0 && pthread_create(&handles[n], NULL, run_share, &shares[n]) == 0;
+        if (!started[n]) run_share(&shares[n]);
+    }
+    for (int n = 0; n < threads; n++) {
+        if (started[n]) pthread_join(handles[n], NULL);
+        failed |= shares[n].failed;
+    }
+    return failed;
+}
+
+#define ADDRESS(x) ((void *)(uintptr_t)(x))
+
+static PyObject *pair_sums(PyObject *self, PyObject *arguments) {
+    unsigned long long student, teacher, mask, ab, aa, bb, grad_ab, grad_aa;
+    long long rows, columns, student_row, student_column, teacher_row, teacher_column;
+    int phi_student, phi_teacher, threads, failed;
+    float k;
+    (void)self;
+    if (!PyArg_ParseTuple(arguments, "(LL)(KLL)(KLL)Kfiii(KKKKK)", &rows, &columns, &student,
+                          &student_row, &student_column, &teacher, &teacher_row, &teacher_column,
+                          &mask, &k, &phi_student, &phi_teacher, &threads, &ab, &aa, &bb, &grad_ab,
+                          &grad_aa))
+        return NULL;
+    task x = {{ADDRESS(student), student_row, student_column},
+              {ADDRESS(teacher), teacher_row, teacher_column},
+              ADDRESS(mask),
+              rows,
+              columns,
+              k,
+              phi_student,
+              phi_teacher,
+              ADDRESS(ab),
+              ADDRESS(aa),
+              ADDRESS(bb),
+              ADDRESS(grad_ab),
+              ADDRESS(grad_aa)};
+    Py_BEGIN_ALLOW_THREADS;
+    failed = run_task(&x, threads);
+    Py_END_ALLOW_THREADS;
+    if (failed) return PyErr_NoMemory();
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef methods[] = {
+    {"pair_sums", pair_sums, METH_VARARGS,
+     "pair_sums((rows, columns), student, teacher, mask, k, phi_student, phi_teacher, threads, "
+     "(ab, aa, bb, grad_ab, grad_aa)): matrices as (address, row stride, column stride), the rest "
+     "as addresses, 0 for none."},
+    {NULL, NULL, 0, NULL}};
+
+static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "_native", NULL, -1, methods,
+                                    NULL,                  NULL,      NULL, NULL};
+
+PyMODINIT_FUNC PyInit__native(void) { return PyModule_Create(&module); }
