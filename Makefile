@@ -7,10 +7,10 @@ VENV := $(if $(filter classic,$(STACK)),.venv-classic,.venv)
 PY := $(VENV)/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint clean
+.PHONY: help setup demo test test-gpu lint clean
 
 help: ## List the commands.
-	@sed -n 's/^\([a-z]*\): .*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z-]*\): .*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
 	@echo
 	@echo 'STACK=modern|classic  the pinned versions (default modern)'
 	@echo 'PYTHON=PATH           the Python to build the virtual environment from'
@@ -28,6 +28,9 @@ demo: setup ## Set-up, then teacher and students on the embedded data set.
 
 test: setup ## Set-up, then the test suite.
 	OMP_NUM_THREADS=1 $(PY) -m pytest -n auto --maxprocesses 8 --dist loadfile $(PYTEST_ARGS)
+
+test-gpu: setup ## Set-up, then the tests that need a GPU; fails where none ran.
+	KDRANK_REQUIRE_GPU=1 $(PY) -m pytest -m cuda $(PYTEST_ARGS)
 
 lint: setup ## Set-up, then ruff's checks and format.
 	$(PY) -m ruff check .

@@ -16,3 +16,23 @@ def _mmdet_scope():
     register_all_modules(init_default_scope=True)
     MessageHub.get_current_instance().runtime_info.pop('dataset_meta', None)
     torch.manual_seed(0)
+
+
+def pytest_collection_modifyitems(items):
+    """Marks what needs a GPU, and skips it where there is none."""
+    no_gpu = pytest.mark.skip(reason='needs a CUDA device')
+    for item in items:
+        on_cuda = getattr(item, 'callspec', None) and item.callspec.params.get('device') == 'cuda'
+        if on_cuda:
+            item.add_marker(pytest.mark.cuda)
+        if item.get_closest_marker('cuda') and not torch.cuda.is_available():
+            item.add_marker(no_gpu)
+
+
+def pytest_sessionfinish(session):
+    """With KDRANK_REQUIRE_GPU=1, a run in which no test passed has failed."""
+    if os.environ.get('KDRANK_REQUIRE_GPU') == '1' and not session.exitstatus:
+        reporter = session.config.pluginmanager.get_plugin('terminalreporter')
+        if not reporter.stats.get('passed'):
+            reporter.write_line('no GPU test ran: there is no CUDA device', red=True)
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -23,7 +23,8 @@ def calls(draw, soft=False):
     student, teacher = (
         torch.from_numpy(draw(arrays(np.float64, shape, elements=eighths))) for _ in range(2)
     )
-    backend = draw(st.sampled_from(list(BACKENDS)))
+    # Triton's interpreter takes a second for what the others do in a millisecond.
+    backend = draw(st.sampled_from(sorted(set(BACKENDS) - {'triton'})))
     dtype = best_dtype(backend)
     known = [
         name for name in (SOFT if soft else SURROGATES) if accepts(backend, 'cpu', dtype, name)

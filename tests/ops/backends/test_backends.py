@@ -23,7 +23,7 @@ def test_auto_on_a_cpu(logits, surrogate, expected):
     assert choose('auto', logits, logits, request) is BACKENDS[expected]
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a CUDA device')
+@pytest.mark.cuda
 def test_auto_on_cuda():
     request = PairRequest('erf', 'erf', 1.0, False, True)
     logits = FLOAT.cuda()

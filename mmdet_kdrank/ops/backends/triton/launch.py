@@ -61,9 +61,8 @@ def launch_shape(rows: int, columns: int) -> tuple[bool, int]:
     """
     if rows >= _ROWS_FOR_HALF:
         return True, 8
-    blocks = -(-rows // _BLOCK_N)
-    enough = (size for size in (16, 8) if blocks * -(-columns // size) >= _ENOUGH_PROGRAMS)
-    return False, next(enough, 4)
+    programs = -(-rows // _BLOCK_N) * -(-columns // 8)
+    return False, 8 if programs >= _ENOUGH_PROGRAMS else 4
 
 
 def pair_sums(
