@@ -25,9 +25,9 @@ from mmdet_kdrank.ops.backends.tiles import (
     exponentials,
 )
 
-# Elements of one scratch buffer. On a CPU they stay in a core's caches, on an accelerator they are
-# large enough to hide the launch of a kernel.
-_SCRATCH_CPU = 1 << 17
+# Elements of one scratch buffer: enough to hide the start of an operation, few enough for the caches
+# of a CPU.
+_SCRATCH_CPU = 1 << 18
 _SCRATCH_ACCELERATOR = 1 << 22
 
 # Narrow bands visit fewer pairs twice: a share 16/C of them, against more and shorter operations.
