@@ -65,15 +65,13 @@ def side_by_side(
     for name, call in candidates.items():
         call()
         samplers[name] = _sampler(call, device, clock)
-    counts, round_s = {}, 0.0
+    counts, samples, round_s = {}, {}, 0.0
+    # The first round finds out how many calls fill a sample.
     for name, sample in samplers.items():
         counts[name], seconds = _calls_for(sample, _MIN_SAMPLE_S)
+        samples[name] = [seconds / counts[name]]
         round_s += seconds
-    if round_s > 0:
-        rounds = max(1, min(rounds, int(budget_s / round_s)))
-
-    samples: dict[str, list[float]] = {name: [] for name in candidates}
-    for _ in range(rounds):
+    for _ in range(min(rounds, int(budget_s / round_s)) - 1):
         for name, sample in samplers.items():
             samples[name].append(sample(counts[name]) / counts[name])
     return {name: Timing.of(values) for name, values in samples.items()}

@@ -1,0 +1,58 @@
+#!/usr/bin/env python
+"""For evaluation: how fast is the hard coefficient, beside scipy's?"""
+
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import torch
+from scipy.stats import kendalltau
+
+from benchmarks.candidates import inputs
+from benchmarks.harness import side_by_side
+from benchmarks.harness.rows import Row
+from benchmarks.limit.sizes import SIZES
+from benchmarks.script import Script, Step, main
+from mmdet_kdrank.ops import kendall_tau
+
+# scipy takes rows one by one; a slice of them tells.
+_MAX_ROWS = 256
+
+
+def _calls(n: int, c: int, device: str) -> dict[str, Callable[[], object]]:
+    student, teacher = (logits.detach() for logits in inputs(n, c, device))
+    pairs = list(zip(student.cpu().numpy(), teacher.cpu().numpy(), strict=True))
+    return {
+        'scipy': lambda: torch.tensor([kendalltau(s, t).statistic for s, t in pairs]),
+        "kendall_tau, 'sign'": partial(kendall_tau, student, teacher, surrogate='sign'),
+    }
+
+
+def _compare(n: int, c: int, device: str) -> list[Row]:
+    rows = min(n, _MAX_ROWS)
+    timings = side_by_side(_calls(rows, c, device), rounds=5, budget_s=4.0, device=device)
+    return [
+        {
+            'n': n,
+            'c': c,
+            'rows': rows,
+            'candidate': name,
+            **timing._asdict(),
+            'speedup': timings['scipy'].median_s / timing.median_s,
+        }
+        for name, timing in timings.items()
+    ]
+
+
+def _steps(device: str, quick: bool) -> list[Step]:
+    sizes = ((4, 5),) if quick else SIZES
+    return [partial(_compare, n, c, device) for n, c in sizes]
+
+
+SCRIPT = Script('evaluation', 'How fast is the hard coefficient, beside scipy?', _steps)
+
+if __name__ == '__main__':
+    sys.exit(main([SCRIPT]))

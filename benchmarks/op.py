@@ -1,0 +1,52 @@
+#!/usr/bin/env python
+"""How fast is the op, and how much memory does it take, beside what a user could pick instead?"""
+
+import sys
+from functools import partial
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.candidates import CANDIDATES
+from benchmarks.harness.rows import Row
+from benchmarks.limit.sizes import FORMS, SIZES
+from benchmarks.measure import measure
+from benchmarks.script import Script, Step, main
+
+# On a CPU, what holds all N C^2 pairs would take minutes on the large sizes. Rows are independent:
+# all candidates are compared on as many of them as make so many pairs; those that hold no pairs run
+# on all rows as well, unless a call would take too long.
+_CPU_PAIRS = 1 << 24
+_MAX_CALL_S = 2.0
+_QUICK_SIZES, _QUICK_PAIRS = ((8, 5),), 100
+
+
+def _names(form: str) -> list[str]:
+    # Compiling takes longer than all the rest; one form tells.
+    return [
+        name for name, candidate in CANDIDATES.items() if form == FORMS[0] or not candidate.compiles
+    ]
+
+
+def _compare(n: int, c: int, form: str, device: str, pairs: int) -> list[Row]:
+    rows = n if device != 'cpu' else min(n, max(1, pairs // c**2))
+    found = measure(_names(form), rows, c, form, device)
+    if rows < n:
+        seconds = {row['candidate']: row['median_s'] for row in found if row.get('median_s')}
+        fast = [name for name in seconds if not CANDIDATES[name].holds_pairs]
+        all_rows = [name for name in fast if seconds[name] * n / rows < _MAX_CALL_S]
+        if all_rows:
+            found += measure(all_rows, n, c, form, device, rounds=5)
+    # Of a slice, rows says of how many.
+    return [{**row, 'n': n, 'rows': row['n']} for row in found]
+
+
+def _steps(device: str, quick: bool) -> list[Step]:
+    sizes, pairs = (_QUICK_SIZES, _QUICK_PAIRS) if quick else (SIZES, _CPU_PAIRS)
+    return [partial(_compare, n, c, form, device, pairs) for n, c in sizes for form in FORMS]
+
+
+SCRIPT = Script('op', 'How fast is the op, and how much memory does it take?', _steps)
+
+if __name__ == '__main__':
+    sys.exit(main([SCRIPT]))

@@ -1,0 +1,57 @@
+#!/usr/bin/env python
+"""How do time and memory grow with the rows, with the classes, and with the range of the logits?"""
+
+import sys
+from functools import partial
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.candidates import CANDIDATES
+from benchmarks.harness.rows import Row
+from benchmarks.measure import measure
+from benchmarks.script import Script, Step, main
+from mmdet_kdrank.ops import BACKENDS
+
+# N at C = 81, C at N = 256, and the logits' standard deviation at (1024, 81): beyond some range
+# exponentials overflow, and backends take another path.
+_ROWS = (16, 64, 256, 1024, 4096, 16384, 65536)
+_CLASSES = (3, 10, 30, 81, 200, 500, 1204, 3000)
+_SCALES = (1.0, 3.0, 10.0, 30.0, 100.0)
+_NAMES = (*BACKENDS, 'plain autograd')
+# A call takes a second or so.
+_MAX_PAIRS = {'cpu': 1 << 28, 'cuda': 1 << 34}
+# Of those that hold all of them.
+_MAX_HELD_PAIRS = {'cpu': 1 << 24, 'cuda': 1 << 32}
+
+
+def _point(axis: str, n: int, c: int, device: str, scale: float = 3.0) -> list[Row]:
+    pairs = n * c**2
+    kind = 'cpu' if device == 'cpu' else 'cuda'
+    names = [
+        name
+        for name in _NAMES
+        if pairs <= (_MAX_HELD_PAIRS if CANDIDATES[name].holds_pairs else _MAX_PAIRS)[kind]
+    ]
+    rows = measure(names, n, c, 'kendall', device, scale, rounds=5, budget_s=4.0)
+    return [{'axis': axis, 'scale': scale, **row} for row in rows]
+
+
+def _steps(device: str, quick: bool) -> list[Step]:
+    if quick:
+        points = [('n', 4, 5), ('c', 4, 6)]
+        scales = (3.0,)
+    else:
+        points = [*(('n', n, 81) for n in _ROWS), *(('c', 256, c) for c in _CLASSES)]
+        scales = _SCALES
+    n, c = (4, 5) if quick else (1024, 81)
+    return [
+        *(partial(_point, *point, device) for point in points),
+        *(partial(_point, 'scale', n, c, device, scale) for scale in scales),
+    ]
+
+
+SCRIPT = Script('scaling', 'How do time and memory grow?', _steps)
+
+if __name__ == '__main__':
+    sys.exit(main([SCRIPT]))
