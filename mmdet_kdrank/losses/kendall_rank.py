@@ -4,8 +4,9 @@ from mmdet.registry import MODELS
 from torch import Tensor
 
 from mmdet_kdrank.losses.base import LogitDistillLoss
-from mmdet_kdrank.ops import BACKENDS, FORMS, SURROGATES, kendall_tau
-from mmdet_kdrank.ops.checks import check_choice, check_positive
+from mmdet_kdrank.losses.shuffles import Shuffles
+from mmdet_kdrank.ops import BACKENDS, FORMS, SURROGATES, grouped_kendall_tau, kendall_tau
+from mmdet_kdrank.ops.checks import check_choice, check_count, check_positive
 
 
 def standardize_rows(logits: Tensor, eps: float) -> Tensor:
@@ -45,9 +46,14 @@ class KendallRankLoss(LogitDistillLoss):
             for freshly initialised heads, whose logits spread by 1e-4 or so, at 1 / sqrt(1e-3) =
             32.
         backend: Backend of :func:`mmdet_kdrank.ops.kendall_tau`.
+        class_groups: Counts one pair in so many: classes are split at random into as many groups at
+            each call, and compared within their group. For thousands of classes; unbiased, for
+            ``form='kendall'``. 1: all pairs.
+        seed: Of these groups. Other random numbers stay as they are.
 
     Raises:
-        ValueError: If an option is unknown or out of range.
+        ValueError: If an option is unknown or out of range, or ``class_groups`` meets
+            ``form='cosine'``.
 
     References:
         "Enhancing Logits Distillation with Plug&Play Kendall's tau Ranking Loss", arXiv 2409.17823.
@@ -72,6 +78,8 @@ class KendallRankLoss(LogitDistillLoss):
         eps: float = 1e-2,
         standardize_eps: float = 1e-3,
         backend: str = 'auto',
+        class_groups: int = 1,
+        seed: int = 0,
     ) -> None:
         super().__init__(reduction, loss_weight)
         # The sign has no gradient: as a loss it would train nothing.
@@ -81,6 +89,14 @@ class KendallRankLoss(LogitDistillLoss):
         check_positive('steepness', steepness)
         check_positive('eps', eps)
         check_positive('standardize_eps', standardize_eps)
+        check_count('class_groups', class_groups)
+        if class_groups > 1 and form != 'kendall':
+            raise ValueError(
+                f'class_groups={class_groups} with form={form!r}: a ratio of means over sampled '
+                "pairs is biased. Use form='kendall', or class_groups=1, which takes all pairs."
+            )
+        self.class_groups = class_groups
+        self.shuffles = Shuffles(seed)
         self.standardize = standardize
         self.standardize_eps = standardize_eps
         self.options = {
@@ -97,9 +113,17 @@ class KendallRankLoss(LogitDistillLoss):
         if self.standardize:
             pred = standardize_rows(pred, self.standardize_eps)
             soft_label = standardize_rows(soft_label, self.standardize_eps)
-        return 1 - kendall_tau(pred, soft_label, **self.options)
+        if self.class_groups == 1:
+            return 1 - kendall_tau(pred, soft_label, **self.options)
+        orders = self.shuffles.draw(pred.shape[1], pred.device)
+        return 1 - grouped_kendall_tau(pred, soft_label, orders, self.class_groups, **self.options)
 
     def extra_repr(self) -> str:
         """The options, for the printed model."""
-        options = dict(self.options, standardize=self.standardize, loss_weight=self.loss_weight)
+        options = dict(
+            self.options,
+            standardize=self.standardize,
+            class_groups=self.class_groups,
+            loss_weight=self.loss_weight,
+        )
         return ', '.join(f'{name}={value!r}' for name, value in options.items())

@@ -20,6 +20,12 @@ def check_positive(argument: str, value: float) -> None:
         raise ValueError(f'{argument}={value!r} must be a positive, finite number.')
 
 
+def check_count(argument: str, value: int, least: int = 1) -> None:
+    """Raises ValueError unless ``value`` is a whole number of at least ``least``."""
+    if not (isinstance(value, int) and value >= least):
+        raise ValueError(f'{argument}={value!r} must be a whole number of at least {least}.')
+
+
 def check_logits(student: Tensor, teacher: Tensor, names: Iterable[str]) -> None:
     """Checks a pair of (N, C) logit tensors.
 

@@ -49,10 +49,8 @@ def tau_and_derivative(
         grad=derivative,
     )
     sums = choose(backend, student, teacher, request).pair_sums(student, teacher, mask, request)
-    if mask is None:
-        columns = student.shape[1]
-        pairs = torch.full_like(sums.ab, columns * (columns - 1) / 2)
-    else:
+    pairs = student.shape[1] * (student.shape[1] - 1) / 2
+    if mask is not None:
         count = mask.sum(1).to(sums.ab.dtype)
         pairs = (count * (count - 1) / 2).clamp_min(1)
     tau, direction, scale = FORMS[form].combine(sums, pairs, eps)

@@ -23,22 +23,22 @@ class Form(NamedTuple):
     Attributes:
         norms: Whether it needs the sums of squares.
         min_columns: Fewest valid columns in a row for which its gradient carries information.
-        combine: ``(sums, pairs, eps) -> (tau, direction, scale)``, with ``pairs`` (N,) and at least
-            1. The scale is NaN where tau is.
+        combine: ``(sums, pairs, eps) -> (tau, direction, scale)``, with ``pairs`` at least 1, of each
+            row (N,) or of all. The scale is NaN where tau is.
     """
 
     norms: bool
     min_columns: int
-    combine: Callable[[PairSums, Tensor, float], TauAndDerivative]
+    combine: Callable[[PairSums, Tensor | float, float], TauAndDerivative]
 
 
-def _kendall(sums: PairSums, pairs: Tensor, eps: float) -> TauAndDerivative:
+def _kendall(sums: PairSums, pairs: Tensor | float, eps: float) -> TauAndDerivative:
     """Tau = mean(a b)."""
     tau = sums.ab / pairs
     return tau, sums.grad_ab, (1 + 0 * tau) / pairs
 
 
-def _cosine(sums: PairSums, pairs: Tensor, eps: float) -> TauAndDerivative:
+def _cosine(sums: PairSums, pairs: Tensor | float, eps: float) -> TauAndDerivative:
     """Tau = mean(a b) / D with D = rms(a) rms(b) + eps.
 
     d tau = (d mean(a b) - tau dD) / D, and dD = rms(b) / (2 rms(a)) d mean(a^2).

@@ -25,8 +25,8 @@ from mmdet_kdrank.ops.backends.tiles import (
     exponentials,
 )
 
-# Elements of one scratch buffer: enough to hide the start of an operation, few enough for the caches
-# of a CPU.
+# Elements of one scratch buffer: enough to hide the start of an operation, few enough for a CPU's
+# caches.
 _SCRATCH_CPU = 1 << 18
 _SCRATCH_ACCELERATOR = 1 << 22
 

@@ -28,7 +28,9 @@ def _pairs(
     BLOCK_I: tl.constexpr,
     BLOCK_N: tl.constexpr,
 ):
+    """See :func:`pairs`."""
     n = tl.program_id(0).to(tl.int64) * BLOCK_N + tl.arange(0, BLOCK_N)
+    inputs, outputs = (s, t, valid, n, rows, k), (grad_ab, grad_aa)
     part = tl.program_id(1)
     row_ab = tl.zeros((BLOCK_N,), tl.float32)
     row_aa = tl.zeros((BLOCK_N,), tl.float32)
@@ -45,71 +47,20 @@ def _pairs(
         vi = 1.0
         if MASKED:
             vi = tl.load(valid + at, mask=inside, other=0.0)
+        block = (i_first, i, si, ti, vi)
         zero = tl.zeros((BLOCK_I, BLOCK_N), tl.float32)
-        ab, aa, bb, gab, gaa = zero, zero, zero, zero, zero
+        sums = (zero, zero, zero, zero, zero)
         if HALF:
             # Written by other threads of this program, for earlier blocks.
             tl.debug_barrier()
             edge = tl.minimum(i_first + BLOCK_I, columns)
-            ab, aa, bb, gab, gaa = run_over_j(
-                i_first + 1,
-                edge,
-                i_first,
-                i,
-                n,
-                rows,
-                columns,
-                k,
-                s,
-                t,
-                valid,
-                grad_ab,
-                grad_aa,
-                si,
-                ti,
-                vi,
-                ab,
-                aa,
-                bb,
-                gab,
-                gaa,
-                EXPONENTIALS,
-                PHI_S,
-                PHI_T,
-                NORMS,
-                MASKED,
-                True,
-                True,
+            sums = run_over_j(
+                *(i_first + 1, edge, inputs, outputs, block, sums),
+                *(EXPONENTIALS, PHI_S, PHI_T, NORMS, MASKED, True, True),
             )
             ab, aa, bb, gab, gaa = run_over_j(
-                edge,
-                columns,
-                i_first,
-                i,
-                n,
-                rows,
-                columns,
-                k,
-                s,
-                t,
-                valid,
-                grad_ab,
-                grad_aa,
-                si,
-                ti,
-                vi,
-                ab,
-                aa,
-                bb,
-                gab,
-                gaa,
-                EXPONENTIALS,
-                PHI_S,
-                PHI_T,
-                NORMS,
-                MASKED,
-                True,
-                False,
+                *(edge, columns, inputs, outputs, block, sums),
+                *(EXPONENTIALS, PHI_S, PHI_T, NORMS, MASKED, True, False),
             )
             tl.debug_barrier()
             written = inside & (i[:, None] > 0)
@@ -118,34 +69,8 @@ def _pairs(
                 gaa += tl.load(grad_aa + at, mask=written, other=0.0)
         else:
             ab, aa, bb, gab, gaa = run_over_j(
-                0,
-                columns,
-                i_first,
-                i,
-                n,
-                rows,
-                columns,
-                k,
-                s,
-                t,
-                valid,
-                grad_ab,
-                grad_aa,
-                si,
-                ti,
-                vi,
-                ab,
-                aa,
-                bb,
-                gab,
-                gaa,
-                EXPONENTIALS,
-                PHI_S,
-                PHI_T,
-                NORMS,
-                MASKED,
-                False,
-                False,
+                *(0, columns, inputs, outputs, block, sums),
+                *(EXPONENTIALS, PHI_S, PHI_T, NORMS, MASKED, False, False),
             )
             if EXPONENTIALS:
                 ab *= si
@@ -199,45 +124,11 @@ def pairs(
         narrow = tl.load(is_narrow + tl.program_id(0)) != 0
     if narrow:
         _pairs(
-            s,
-            t,
-            valid,
-            rows,
-            columns,
-            k,
-            ab_parts,
-            aa_parts,
-            bb_parts,
-            grad_ab,
-            grad_aa,
-            EXPONENTIALS,
-            PHI_S,
-            PHI_T,
-            NORMS,
-            MASKED,
-            HALF,
-            BLOCK_I,
-            BLOCK_N,
+            *(s, t, valid, rows, columns, k, ab_parts, aa_parts, bb_parts, grad_ab, grad_aa),
+            *(EXPONENTIALS, PHI_S, PHI_T, NORMS, MASKED, HALF, BLOCK_I, BLOCK_N),
         )
     else:
         _pairs(
-            s,
-            t,
-            valid,
-            rows,
-            columns,
-            k,
-            ab_parts,
-            aa_parts,
-            bb_parts,
-            grad_ab,
-            grad_aa,
-            False,
-            PHI_S,
-            PHI_T,
-            NORMS,
-            MASKED,
-            HALF,
-            BLOCK_I,
-            BLOCK_N,
+            *(s, t, valid, rows, columns, k, ab_parts, aa_parts, bb_parts, grad_ab, grad_aa),
+            *(False, PHI_S, PHI_T, NORMS, MASKED, HALF, BLOCK_I, BLOCK_N),
         )

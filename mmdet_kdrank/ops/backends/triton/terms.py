@@ -55,25 +55,10 @@ def _terms(
 def run_over_j(
     first,
     last,
-    i_first,
-    i,
-    n,
-    rows,
-    columns,
-    k,
-    s,
-    t,
-    valid,
-    grad_ab,
-    grad_aa,
-    si,
-    ti,
-    vi,
-    ab,
-    aa,
-    bb,
-    gab,
-    gaa,
+    inputs,
+    outputs,
+    block,
+    sums,
     EXPONENTIALS: tl.constexpr,
     PHI_S: tl.constexpr,
     PHI_T: tl.constexpr,
@@ -82,7 +67,14 @@ def run_over_j(
     HALF: tl.constexpr,
     DIAGONAL: tl.constexpr,
 ):
-    """Adds pairs of the classes i with j in [first, last) to the sums of i; if HALF, those of j."""
+    """Adds pairs of a block of classes i with j in [first, last) to its sums.
+
+    If HALF, also to those of j, in memory; if DIAGONAL, only pairs with i < j.
+    """
+    s, t, valid, n, rows, k = inputs
+    grad_ab, grad_aa = outputs
+    i_first, i, si, ti, vi = block
+    ab, aa, bb, gab, gaa = sums
     at = (tl.zeros_like(n) + first) * rows + n
     row = n < rows
     for j in range(first, last):

@@ -1,0 +1,115 @@
+r"""Kendall's coefficient from pairs within random groups of classes, for very many classes.
+
+For one row, the classes are shuffled and cut into G groups; group g has n_g of the C classes and a
+coefficient tau_g of its own, the mean over the pairs within it:
+
+    estimate = sum_g n_g / C tau_g
+
+Unbiased: under a uniform shuffle group g is a uniformly random subset of n_g classes, so that every
+pair is in it with the same probability, and the expectation of the mean over its pairs is the mean
+over all pairs, tau. The fixed weights n_g / C sum to 1. All this is linear in the pairs: it holds
+for the gradient too, whatever the sizes.
+
+Why these weights, and not one random subset: a_ij b_ij = tau + h_i + h_j + h_ij (Hoeffding), with
+h_i what class i adds to all of its pairs and sum h_i = 0. In the estimate h_i has the weight
+n_g / C times 2 / n_g = 2 / C, the same for every class, and the sum vanishes. What is left is the
+noise of the h_ij alone.
+"""
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from mmdet_kdrank.ops.checks import check_count, check_logits
+from mmdet_kdrank.ops.kendall import kendall_tau
+
+
+def grouped_kendall_tau(
+    student: Tensor, teacher: Tensor, orders: Tensor, groups: int, **options: Any
+) -> Tensor:
+    """An unbiased estimate of the plain form of Kendall's coefficient, at ``1 / groups`` the cost.
+
+    Each class is compared with the others of its group alone, in O(N C) memory, by any backend.
+    Every class takes part, also where ``groups`` does not divide C: groups differ in size by one at
+    most.
+
+    Args:
+        student: Logits that are trained, shape (N, C).
+        teacher: Logits to follow, a constant; same shape and device.
+        orders: Random permutations of the classes, int64, shape (K, C), on the device of the
+            logits. Row n is grouped by permutation n mod K, in consecutive runs. Rows are often
+            alike, and their errors add up where they share a permutation.
+        groups: How many groups, 1 to C // 2.
+        options: Those of :func:`mmdet_kdrank.ops.kendall_tau` but ``mask``. ``form`` must be
+            ``'kendall'``: another is no mean over pairs, and its estimate would be biased.
+
+    Returns:
+        The estimates, in [-1, 1], shape (N,), float32 or float64.
+
+    Raises:
+        TypeError: If logits are not floating point, or with a mask.
+        ValueError: If shapes do not fit, groups are too many, or an option is out of range.
+
+    References:
+        G. Blom, "Some properties of incomplete U-statistics", Biometrika 63 (1976), for means over
+        a balanced choice of pairs.
+
+    Example:
+        >>> import torch
+        >>> student = torch.tensor([[3.0, 2.0, 1.0, 0.0, -1.0]], requires_grad=True)
+        >>> teacher = torch.tensor([[4.0, 3.0, 5.0, 1.0, 2.0]])
+        >>> orders = torch.tensor([[0, 2, 4, 1, 3]])
+        >>> tau = grouped_kendall_tau(student, teacher, orders, groups=2, surrogate='sign')
+        >>> tau  # classes 0, 2, 4: 1/3; classes 1, 3: 1
+        tensor([0.6000])
+    """
+    check_logits(student, teacher, ('student', 'teacher'))
+    check_count('groups', groups)
+    rows, columns = student.shape
+    if 'mask' in options:
+        raise TypeError(
+            'grouped_kendall_tau takes no mask: the number of valid pairs in a group would be '
+            'random, and the estimate biased. Use kendall_tau.'
+        )
+    if options.get('form', 'kendall') != 'kendall':
+        raise ValueError(
+            f'form={options["form"]!r} is no mean over pairs: estimated from groups it would be '
+            "biased. Use form='kendall', or all pairs."
+        )
+    if groups > columns // 2:
+        raise ValueError(
+            f'{groups} groups of C = {columns} classes leave one alone, which has no pair; use at '
+            f'most {columns // 2}.'
+        )
+    if orders.ndim != 2 or orders.shape[1] != columns or not len(orders):
+        raise ValueError(
+            f'orders has shape {tuple(orders.shape)}; it must be (K, {columns}), with one '
+            'permutation of the classes or more.'
+        )
+
+    orders = orders[: max(1, rows)]
+    shuffles = len(orders)
+    blocks = -(-rows // shuffles)
+    # A block has one row of each permutation. As one long row it takes one index for all blocks,
+    # where an index for each row would need more memory than the logits.
+    student, teacher = (
+        F.pad(logits, (0, 0, 0, blocks * shuffles - rows)).view(blocks, shuffles * columns)
+        for logits in (student, teacher)
+    )
+    index = orders + columns * torch.arange(shuffles, device=orders.device)[:, None]
+    size, larger = divmod(columns, groups)
+    split = larger * (size + 1)
+    estimate = 0
+    for members, part in ((size + 1, index[:, :split]), (size, index[:, split:])):
+        if part.numel():
+            cells = part.reshape(-1)
+            tau = kendall_tau(
+                student.index_select(1, cells).view(-1, members),
+                teacher.index_select(1, cells).view(-1, members),
+                **options,
+            )
+            sums = tau.view(blocks * shuffles, part.shape[1] // members).sum(1)
+            estimate = estimate + sums * (members / columns)
+    return estimate[:rows]
