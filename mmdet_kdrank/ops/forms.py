@@ -23,8 +23,8 @@ class Form(NamedTuple):
     Attributes:
         norms: Whether it needs the sums of squares.
         min_columns: Fewest valid columns in a row for which its gradient carries information.
-        combine: ``(sums, pairs, eps) -> (tau, direction, scale)``, with ``pairs`` at least 1, of each
-            row (N,) or of all. The scale is NaN where tau is.
+        combine: ``(sums, pairs, eps) -> (tau, direction, scale)``, with ``pairs`` at least 1, of
+            each row (N,) or of all. The scale is NaN where tau is.
     """
 
     norms: bool
