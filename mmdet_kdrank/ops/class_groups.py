@@ -88,6 +88,8 @@ def grouped_kendall_tau(
             f'orders has shape {tuple(orders.shape)}; it must be (K, {columns}), with one '
             'permutation of the classes or more.'
         )
+    if orders.device != student.device:
+        raise ValueError(f'orders is on {orders.device}; move it to {student.device}.')
 
     orders = orders[: max(1, rows)]
     shuffles = len(orders)

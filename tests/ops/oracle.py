@@ -1,6 +1,7 @@
 """The definition once more, as loops over pairs in float64, and the axes of the op's tests."""
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -41,6 +42,22 @@ def loop_tau(
     pairs = columns * (columns - 1) / 2
     tau = ab / pairs
     return tau if form == 'kendall' else tau / ((aa / pairs * bb / pairs).sqrt() + eps)
+
+
+def loop_grouped_tau(
+    student: Tensor, teacher: Tensor, orders: Tensor, groups: int, **options: Any
+) -> Tensor:
+    """tau of each row from its groups, one group after the other, each weighing as its classes."""
+    columns = student.shape[1]
+    taus = []
+    for row, (s, t) in enumerate(zip(student, teacher, strict=True)):
+        parts = orders[row % len(orders)].tensor_split(groups)
+        estimates = [
+            len(part) / columns * loop_tau(s[None, part], t[None, part], **options)[0]
+            for part in parts
+        ]
+        taus.append(sum(estimates))
+    return torch.stack(taus) if taus else student.double().sum(1)
 
 
 def joint_ranges(steepness: float, columns: int, seed: int = 0) -> tuple[Tensor, Tensor]:
