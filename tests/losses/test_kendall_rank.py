@@ -7,8 +7,11 @@ import pytest
 import torch
 
 from mmdet_kdrank.losses import KendallRankLoss
-from tests.losses.conformance import LossConformance, batch
-from tests.ops.oracle import SOFT, loop_tau
+from mmdet_kdrank.losses.kendall_rank import standardize_rows
+from mmdet_kdrank.losses.shuffles import Shuffles
+from mmdet_kdrank.ops import library
+from tests.losses.conformance import CLASSES, LossConformance, batch
+from tests.ops.oracle import SOFT, loop_grouped_tau, loop_tau
 
 
 class TestDefault(LossConformance):
@@ -36,6 +39,27 @@ class TestStandardized(LossConformance):
             return (x - mean) / (std**2 + 1e-3).sqrt()
 
         return 1 - loop_tau(scaled(pred), scaled(soft_label), exact_teacher=True)
+
+
+class TestGroups(LossConformance):
+    """The first call of a loss, on the groups that its seed draws first."""
+
+    type = 'KendallRankLoss'
+    arguments = {'class_groups': 3, 'seed': 5, 'steepness': 0.5}
+
+    def rows(self, pred, soft_label, labels):
+        orders = Shuffles(5).draw(CLASSES)
+        return 1 - loop_grouped_tau(pred, soft_label, orders, 3, steepness=0.5)
+
+
+class TestStandardizedGroups(TestGroups):
+    """Over all classes, then grouped."""
+
+    arguments = {**TestGroups.arguments, 'standardize': True}
+
+    def rows(self, pred, soft_label, labels):
+        pred, soft_label = (standardize_rows(x, 1e-3) for x in (pred, soft_label))
+        return super().rows(pred, soft_label, labels)
 
 
 @pytest.mark.parametrize('surrogate', SOFT)
@@ -66,9 +90,12 @@ def test_standardization_is_gentle_with_fresh_heads():
         ({'steepness': -1.0}, 'steepness=-1.0 must be a positive'),
         ({'surrogate': 'sign'}, "surrogate='sign' is unknown; .* algebraic, atan, erf, tanh"),
         ({'form': 'pearson'}, "form='pearson' is unknown; choose one of cosine, kendall"),
-        ({'backend': 'triton'}, "backend='triton' is unknown"),
+        ({'backend': 'cuda'}, "backend='cuda' is unknown"),
         ({'eps': 0}, 'eps=0 must be a positive'),
         ({'standardize_eps': -1e-3}, 'standardize_eps=-0.001 must be a positive'),
+        ({'class_groups': 0}, 'class_groups=0 must be a whole number of at least 1'),
+        ({'class_groups': 2, 'seed': -1}, 'seed=-1 must be a whole number of at least 0'),
+        ({'class_groups': 4, 'form': 'cosine'}, "class_groups=4 with form='cosine'.* is biased"),
         ({'reduction': 'max'}, "reduction='max' is unknown; choose one of mean, none, sum"),
     ],
 )
@@ -80,6 +107,43 @@ def test_constructor_refuses(arguments, message):
 def test_cosine_on_two_classes_names_the_mend():
     with pytest.raises(ValueError, match="form='cosine' on C = 2 .* use form='kendall'"):
         KendallRankLoss(form='cosine')(torch.zeros(3, 2), torch.zeros(3, 2))
+
+
+def test_too_many_groups_name_the_mend():
+    with pytest.raises(ValueError, match='40 groups of C = 60 .* use at most 30'):
+        KendallRankLoss(class_groups=40)(torch.zeros(3, 60), torch.zeros(3, 60))
+
+
+def test_groups_change_from_call_to_call_and_average_to_the_full_loss():
+    pred, soft_label, _, _ = batch()
+    loss = KendallRankLoss(class_groups=3)
+    values = torch.stack([loss(pred, soft_label).detach() for _ in range(400)])
+    error = values - KendallRankLoss()(pred, soft_label).detach()
+    assert len(values.unique()) > 390
+    assert error.mean().abs() < 4 * error.std() / 20
+
+
+@pytest.mark.skipif(not library.AVAILABLE, reason='needs torch 2.5 or newer')
+def test_compiled_groups_are_drawn_anew_at_each_call():
+    """With a break of the graph around the draw, and without compiling again."""
+    torch.compiler.reset()
+    graphs = []
+
+    def backend(graph, inputs):
+        graphs.append(graph)
+        return graph.forward
+
+    pred, soft_label, _, _ = batch(torch.float32)
+    eager, compiled = KendallRankLoss(class_groups=3), KendallRankLoss(class_groups=3)
+    compiled.compile(backend=backend)
+    counts = []
+    for _ in range(3):
+        values = [loss(pred, soft_label) for loss in (eager, compiled)]
+        grads = [torch.autograd.grad(value, pred)[0] for value in values]
+        torch.testing.assert_close(values[1], values[0])
+        torch.testing.assert_close(grads[1], grads[0])
+        counts.append(len(graphs))
+    assert counts[0] == counts[2] > 0
 
 
 def test_prints_its_options():
