@@ -82,17 +82,12 @@ INLINE void dispatch_flags(panel *p, const task *x, variant v) {
     if (!norms && masked) add_variant(p, x->k, v);
 }
 
-static void store(const lanes *from, float *to, int64_t first, int64_t count, int64_t columns) {
+INLINE void store(const lanes *from, float *to, int64_t first, int64_t count, int64_t columns) {
     for (int64_t c = 0; c < columns; c++)
         for (int64_t l = 0; l < count; l++) to[(first + l) * columns + c] = from[c][l];
 }
 
-/* Runs with the widest instructions that the machine has. */
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
-__attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#endif
-static void
-run_panel(const task *x, panel *p, int64_t first, int64_t count) {
+INLINE void run_panel(const task *x, panel *p, int64_t first, int64_t count) {
     if (x->mask)
         for (int64_t c = 0; c < x->columns; c++) {
             p->valid[c] = (lanes){0};
@@ -128,6 +123,36 @@ run_panel(const task *x, panel *p, int64_t first, int64_t count) {
     if (x->aa) store(p->grad_aa, x->grad_aa, first, count, x->columns);
 }
 
+/* The same code for each instruction set; chosen when it runs, since a wheel travels. By hand:
+ * target_clones is GCC's alone, and tells AMD's processors from Intel's in older versions of it. */
+typedef void runner(const task *, panel *, int64_t, int64_t);
+
+static void run_plain(const task *x, panel *p, int64_t first, int64_t count) {
+    run_panel(x, p, first, count);
+}
+
+#ifdef __x86_64__
+__attribute__((target("avx2,fma"))) static void run_avx2(const task *x, panel *p, int64_t first,
+                                                         int64_t count) {
+    run_panel(x, p, first, count);
+}
+
+__attribute__((target("avx512f,avx512dq,avx512bw,avx512vl,fma"))) static void run_avx512(
+    const task *x, panel *p, int64_t first, int64_t count) {
+    run_panel(x, p, first, count);
+}
+#endif
+
+static runner *widest(void) {
+#ifdef __x86_64__
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+        __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl"))
+        return run_avx512;
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return run_avx2;
+#endif
+    return run_plain;
+}
+
 typedef struct {
     const task *task;
     int64_t first, last;
@@ -150,8 +175,9 @@ static void *run_share(void *argument) {
                {0},
                {0},
                {0}};
+    runner *run = widest();
     for (int64_t first = s->first; first < s->last; first += LANES)
-        run_panel(s->task, &p, first, s->last - first < LANES ? s->last - first : LANES);
+        run(s->task, &p, first, s->last - first < LANES ? s->last - first : LANES);
     free(memory);
     return NULL;
 }
