@@ -25,6 +25,9 @@ except ImportError as error:
 # The numbers of `enum phi` in csrc/panel.h.
 _PHI = {('tanh', 'tanh'): (0, 0), ('tanh', 'sign'): (0, 1), ('sign', 'sign'): (1, 1)}
 
+# Up to AVX-512, where the machine has it; of `enum instructions` in csrc/native.c.
+_INSTRUCTIONS = 2
+
 # Pairs below which a second thread costs more than it saves.
 _PAIRS_PER_THREAD = 1 << 20
 
@@ -78,6 +81,7 @@ def pair_sums(
         request.steepness,
         *_PHI[request.phi_student, request.phi_teacher],
         threads,
+        _INSTRUCTIONS,
         tuple(0 if result is None else result.data_ptr() for result in results),
     )
     return results

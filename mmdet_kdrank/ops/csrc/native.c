@@ -24,6 +24,7 @@ typedef struct {
     float k;
     enum phi phi_student, phi_teacher;
     float *ab, *aa, *bb, *grad_ab, *grad_aa; /* contiguous; aa, bb and grad_aa NULL without norms */
+    int instructions;
 } task;
 
 /* k (max - min) up to which panel.h's exponentials hold. */
@@ -143,12 +144,16 @@ __attribute__((target("avx512f,avx512dq,avx512bw,avx512vl,fma"))) static void ru
 }
 #endif
 
-static runner *widest(void) {
+enum instructions { PLAIN, AVX2, AVX512 };
+
+/* The widest that the machine has, up to a limit. */
+static runner *widest(enum instructions limit) {
+    (void)limit;
 #ifdef __x86_64__
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+    if (limit >= AVX512 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
         __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl"))
         return run_avx512;
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return run_avx2;
+    if (limit >= AVX2 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return run_avx2;
 #endif
     return run_plain;
 }
@@ -166,16 +171,13 @@ static void *run_share(void *argument) {
     s->failed = posix_memalign(&memory, sizeof(lanes), 5 * (size_t)columns * sizeof(lanes));
     if (s->failed) return NULL;
     lanes *buffer = memory;
-    panel p = {columns,
-               buffer,
-               buffer + columns,
-               buffer + 2 * columns,
-               buffer + 3 * columns,
-               buffer + 4 * columns,
-               {0},
-               {0},
-               {0}};
-    runner *run = widest();
+    panel p = {.columns = columns,
+               .student = buffer,
+               .teacher = buffer + columns,
+               .valid = buffer + 2 * columns,
+               .grad_ab = buffer + 3 * columns,
+               .grad_aa = buffer + 4 * columns};
+    runner *run = widest(s->task->instructions);
     for (int64_t first = s->first; first < s->last; first += LANES)
         run(s->task, &p, first, s->last - first < LANES ? s->last - first : LANES);
     free(memory);
@@ -210,27 +212,28 @@ static int run_task(const task *x, int threads) {
 static PyObject *pair_sums(PyObject *self, PyObject *arguments) {
     unsigned long long student, teacher, mask, ab, aa, bb, grad_ab, grad_aa;
     long long rows, columns, student_row, student_column, teacher_row, teacher_column;
-    int phi_student, phi_teacher, threads, failed;
+    int phi_student, phi_teacher, threads, instructions, failed;
     float k;
     (void)self;
-    if (!PyArg_ParseTuple(arguments, "(LL)(KLL)(KLL)Kfiii(KKKKK)", &rows, &columns, &student,
+    if (!PyArg_ParseTuple(arguments, "(LL)(KLL)(KLL)Kfiiii(KKKKK)", &rows, &columns, &student,
                           &student_row, &student_column, &teacher, &teacher_row, &teacher_column,
-                          &mask, &k, &phi_student, &phi_teacher, &threads, &ab, &aa, &bb, &grad_ab,
-                          &grad_aa))
+                          &mask, &k, &phi_student, &phi_teacher, &threads, &instructions, &ab, &aa,
+                          &bb, &grad_ab, &grad_aa))
         return NULL;
-    task x = {{ADDRESS(student), student_row, student_column},
-              {ADDRESS(teacher), teacher_row, teacher_column},
-              ADDRESS(mask),
-              rows,
-              columns,
-              k,
-              phi_student,
-              phi_teacher,
-              ADDRESS(ab),
-              ADDRESS(aa),
-              ADDRESS(bb),
-              ADDRESS(grad_ab),
-              ADDRESS(grad_aa)};
+    task x = {.student = {ADDRESS(student), student_row, student_column},
+              .teacher = {ADDRESS(teacher), teacher_row, teacher_column},
+              .mask = ADDRESS(mask),
+              .rows = rows,
+              .columns = columns,
+              .k = k,
+              .phi_student = phi_student,
+              .phi_teacher = phi_teacher,
+              .ab = ADDRESS(ab),
+              .aa = ADDRESS(aa),
+              .bb = ADDRESS(bb),
+              .grad_ab = ADDRESS(grad_ab),
+              .grad_aa = ADDRESS(grad_aa),
+              .instructions = instructions};
     Py_BEGIN_ALLOW_THREADS;
     failed = run_task(&x, threads);
     Py_END_ALLOW_THREADS;
@@ -241,7 +244,7 @@ static PyObject *pair_sums(PyObject *self, PyObject *arguments) {
 static PyMethodDef methods[] = {
     {"pair_sums", pair_sums, METH_VARARGS,
      "pair_sums((rows, columns), student, teacher, mask, k, phi_student, phi_teacher, threads, "
-     "(ab, aa, bb, grad_ab, grad_aa)): matrices as (address, row stride, column stride), the rest "
+     "instructions, (ab, aa, bb, grad_ab, grad_aa)): matrices as (address, row stride, column stride), the rest "
      "as addresses, 0 for none."},
     {NULL, NULL, 0, NULL}};
 

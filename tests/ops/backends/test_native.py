@@ -52,6 +52,19 @@ def test_threads_change_nothing(monkeypatch, threads):
     assert all(torch.equal(x, y) for x, y in zip(before, after, strict=True))
 
 
+@pytest.mark.parametrize('instructions', [0, 1, 2])
+@pytest.mark.parametrize('form', FORMS)
+@pytest.mark.parametrize('scale', [3, 300])
+def test_every_instruction_set(monkeypatch, instructions, form, scale):
+    """Those that this machine has; the widest in place of those it has not."""
+    monkeypatch.setattr(native, '_INSTRUCTIONS', instructions)
+    student, teacher = torch.randn(2, 20, 21) * scale
+    actual = tau_and_grad(student, teacher, None, 'native', form)
+    expected = tau_and_grad(student.double(), teacher.double(), None, 'reference', form)
+    for found, exact in zip(actual, expected, strict=True):
+        torch.testing.assert_close(found.double(), exact, atol=1e-6, rtol=1e-6)
+
+
 def test_a_module_that_is_missing_is_an_error_for_who_asks_for_it(monkeypatch):
     monkeypatch.setattr(native, '_native', None)
     monkeypatch.setattr(native, '_MISSING', 'it is missing; install', raising=False)
