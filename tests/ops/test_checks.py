@@ -28,18 +28,6 @@ X = torch.zeros(2, 3)
             ValueError,
             "backend='cuda' is .* auto, chunked, native, ref",
         ),
-        (
-            (X.double(), X),
-            {'backend': 'native'},
-            ValueError,
-            "backend='native' cannot .* float64; use backend='chunked'",
-        ),
-        (
-            (X, X),
-            {'backend': 'native', 'surrogate': 'erf'},
-            ValueError,
-            "backend='native' cannot .* not 'erf'; use backend='chunked'",
-        ),
         ((X, X), {'form': 'spearman'}, ValueError, "form='spearman' is unknown; .* cosine"),
         ((X, X), {'steepness': 0}, ValueError, 'steepness=0 must be a positive, finite number'),
         ((X, X), {'steepness': float('inf')}, ValueError, 'steepness=inf must be'),

@@ -4,10 +4,14 @@ import pytest
 import torch
 
 from mmdet_kdrank.ops.backends import BACKENDS, PairRequest, choose
+from tests.ops.oracle import accepts
 
 FLOAT, DOUBLE = torch.zeros(2, 3), torch.zeros(2, 3, dtype=torch.float64)
 
 
+@pytest.mark.skipif(
+    not accepts('native', 'cpu', torch.float32), reason='the package was built without a compiler'
+)
 @pytest.mark.parametrize(
     ('logits', 'surrogate', 'expected'),
     [

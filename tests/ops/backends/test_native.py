@@ -5,6 +5,11 @@ import torch
 
 from mmdet_kdrank.ops import FORMS, kendall_tau
 from mmdet_kdrank.ops.backends import native
+from tests.ops.oracle import accepts
+
+pytestmark = pytest.mark.skipif(
+    not accepts('native', 'cpu', torch.float32), reason='the package was built without a compiler'
+)
 
 
 def tau_and_grad(student, teacher, mask, backend, form):
@@ -63,6 +68,16 @@ def test_every_instruction_set(monkeypatch, instructions, form, scale):
     expected = tau_and_grad(student.double(), teacher.double(), None, 'reference', form)
     for found, exact in zip(actual, expected, strict=True):
         torch.testing.assert_close(found.double(), exact, atol=1e-6, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ('dtype', 'surrogate', 'message'),
+    [(torch.float64, 'tanh', 'float64; use'), (torch.float32, 'erf', "not 'erf'; use")],
+)
+def test_what_it_cannot_compute_is_refused(dtype, surrogate, message):
+    logits = torch.zeros(2, 3, dtype=dtype)
+    with pytest.raises(ValueError, match=f"backend='native' cannot .* {message}"):
+        kendall_tau(logits, logits, surrogate=surrogate, backend='native')
 
 
 def test_a_module_that_is_missing_is_an_error_for_who_asks_for_it(monkeypatch):
