@@ -41,6 +41,8 @@ class LossConformance:
     empty_mean = 0.0
     # Relative error under autocast. Computed in float32, it is float32's.
     autocast_rtol = 1e-5
+    # Whether float16 input is computed on a CPU.
+    half_on_cpu = True
 
     def rows(self, pred: Tensor, soft_label: Tensor, labels: Tensor) -> Tensor:
         """The loss of each row, differentiable, in float64: the oracle."""
@@ -100,6 +102,8 @@ class LossConformance:
     @pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16, torch.float32])
     def test_autocast(self, device, dtype):
         """As good as the input allows, and the gradient in the input's dtype."""
+        if (device, dtype) == ('cpu', torch.float16) and not self.half_on_cpu:
+            pytest.skip('this torch lacks what the loss needs for half precision on a CPU')
         pred, soft_label, weight, labels = batch(dtype, device)
         with torch.autocast(device, torch.bfloat16):
             actual = self.call(self.build(), pred, soft_label, labels, weight=weight.float())
