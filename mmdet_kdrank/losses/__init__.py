@@ -2,5 +2,10 @@
 
 from mmdet_kdrank.losses.base import LogitDistillLoss
 from mmdet_kdrank.losses.kendall_rank import KendallRankLoss
+from mmdet_kdrank.losses.mse import LogitMSELoss
 
-__all__ = ['KendallRankLoss', 'LogitDistillLoss']
+__all__ = [
+    'KendallRankLoss',
+    'LogitDistillLoss',
+    'LogitMSELoss',
+]

@@ -1,0 +1,39 @@
+"""Mean squared error of the logits."""
+
+from mmdet.registry import MODELS
+from torch import Tensor
+
+from mmdet_kdrank.losses.base import LogitDistillLoss
+
+
+@MODELS.register_module()
+class LogitMSELoss(LogitDistillLoss):
+    r"""``sum_c (s_c - t_c)^2 / C``: the student's logits shall be the teacher's.
+
+    For centred logits this is twice what ``T^2 KL`` tends to as the temperature grows. A softmax
+    does not see a shift of all logits of a row, this loss does: for softmax heads
+    :class:`~mmdet_kdrank.losses.LSKDLoss` around it takes shift and scale away. For sigmoid heads
+    the level means something, and is learnt.
+
+    Args:
+        reduction: ``'none'``, ``'mean'`` or ``'sum'``.
+        loss_weight: Factor on the loss. The default, 1, is ours.
+
+    Raises:
+        ValueError: If ``reduction`` is none of the three.
+
+    References:
+        "Do Deep Nets Really Need to be Deep?", arXiv 1312.6184, regression on logits, and
+        "Comparing Kullback-Leibler Divergence and Mean Squared Error Loss in Knowledge
+        Distillation", arXiv 2105.08919, ``L_MSE``. Both sum over the classes; the mean is ours, so
+        that the weight does not depend on their number.
+
+    Example:
+        >>> import torch
+        >>> LogitMSELoss()(torch.tensor([[1.0, 4.0]]), torch.tensor([[1.0, 2.0]]))
+        tensor(2.)
+    """
+
+    def row_loss(self, pred: Tensor, soft_label: Tensor) -> Tensor:
+        """The mean over classes of each row, shape (N,)."""
+        return (pred - soft_label).square().mean(1)
