@@ -1,10 +1,12 @@
 """Logit distillation losses, registered in MODELS, one a file."""
 
 from mmdet_kdrank.losses.base import LogitDistillLoss
+from mmdet_kdrank.losses.binary_kd import BinaryKDLoss
 from mmdet_kdrank.losses.kendall_rank import KendallRankLoss
 from mmdet_kdrank.losses.mse import LogitMSELoss
 
 __all__ = [
+    'BinaryKDLoss',
     'KendallRankLoss',
     'LogitDistillLoss',
     'LogitMSELoss',

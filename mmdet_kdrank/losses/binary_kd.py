@@ -1,0 +1,53 @@
+"""Binary knowledge distillation: each class a yes or no of its own."""
+
+import torch.nn.functional as F
+from mmdet.registry import MODELS
+from torch import Tensor
+
+from mmdet_kdrank.losses.base import LogitDistillLoss
+from mmdet_kdrank.ops.checks import check_positive
+
+
+@MODELS.register_module()
+class BinaryKDLoss(LogitDistillLoss):
+    r"""``T^2 sum_c BCE(sigmoid(s_c / T), sigmoid(t_c / T))``, for sigmoid heads.
+
+    A softmax over the logits of a sigmoid head forgets whether there is anything at all; this loss
+    compares the scores that the head reports. The gradient on a logit is the difference of the two
+    scores (at T = 1). The value does not reach 0: where student and teacher agree it is the
+    teacher's entropy.
+
+    Args:
+        temperature: T. The paper has none, which is 1.
+        reduction: ``'none'``, ``'mean'`` or ``'sum'``.
+        loss_weight: Factor on the loss. The default, 1, is the weight of the paper's published
+            configs, which divide by the number of positive anchors.
+
+    Raises:
+        ValueError: If the temperature is not positive or ``reduction`` is unknown.
+
+    References:
+        "Bridging Cross-task Protocol Inconsistency for Distillation in Dense Object Detection",
+        arXiv 2308.14286, the binary classification distillation loss before its weight
+        ``|q - p|``; with that weight it is
+        ``QualityFocalKDLoss`` at ``beta=1``.
+
+    Example:
+        >>> import torch
+        >>> logits = torch.zeros(1, 2)
+        >>> BinaryKDLoss()(logits, logits)  # 2 ln 2, the entropy of two fair coins
+        tensor(1.3863)
+    """
+
+    def __init__(
+        self, temperature: float = 1.0, reduction: str = 'mean', loss_weight: float = 1.0
+    ) -> None:
+        super().__init__(reduction, loss_weight)
+        check_positive('temperature', temperature)
+        self.temperature = temperature
+
+    def row_loss(self, pred: Tensor, soft_label: Tensor) -> Tensor:
+        """The sum over classes of each row, shape (N,)."""
+        score = (soft_label / self.temperature).sigmoid()
+        loss = F.binary_cross_entropy_with_logits(pred / self.temperature, score, reduction='none')
+        return self.temperature**2 * loss.sum(1)
