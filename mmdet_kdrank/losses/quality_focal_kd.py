@@ -1,0 +1,56 @@
+"""Quality focal distillation, for sigmoid heads."""
+
+import torch.nn.functional as F
+from mmdet.registry import MODELS
+from torch import Tensor
+
+from mmdet_kdrank.losses.base import LogitDistillLoss
+
+
+@MODELS.register_module()
+class QualityFocalKDLoss(LogitDistillLoss):
+    r"""``sum_c |p_c - q_c|^beta BCE(p_c, q_c)`` with ``p = sigmoid(s)``, ``q = sigmoid(t)``.
+
+    The quality focal loss with the teacher's score for quality: classes on which student and
+    teacher agree, nearly all of them on nearly all anchors, count for little. The factor is part of
+    the graph, as in the paper. Of CrossKD this is the classification loss alone; that the teacher's
+    head reads the student's features there is another matter.
+
+    Args:
+        beta: At least 1: below, the gradient has a pole where both agree. 1 is the papers' value.
+        reduction: ``'none'``, ``'mean'`` or ``'sum'``.
+        loss_weight: Factor on the loss. 1 is the papers' value for detection, with the sum over
+            all anchors divided by the number of positive ones, as with the selector
+            ``AllSamples``.
+
+    Raises:
+        ValueError: If ``beta`` is less than 1 or ``reduction`` is unknown.
+
+    References:
+        "CrossKD: Cross-Head Knowledge Distillation for Object Detection", arXiv 2306.11369, its
+        classification loss, and "Bridging Cross-task Protocol Inconsistency for Distillation in
+        Dense Object Detection", arXiv 2308.14286, whose weight is that with ``beta=1``. The quality
+        focal loss itself is of "Generalized Focal Loss", arXiv 2006.04388.
+
+    Example:
+        >>> import torch
+        >>> loss = QualityFocalKDLoss()
+        >>> student, teacher = torch.tensor([[0.0, 2.0]]), torch.tensor([[0.0, 0.0]])
+        >>> loss(student, teacher), loss(teacher, teacher)
+        (tensor(0.4291), tensor(0.))
+    """
+
+    def __init__(
+        self, beta: float = 1.0, reduction: str = 'mean', loss_weight: float = 1.0
+    ) -> None:
+        super().__init__(reduction, loss_weight)
+        if not beta >= 1:
+            raise ValueError(f'beta={beta!r} must be at least 1; for 0 there is BinaryKDLoss.')
+        self.beta = beta
+
+    def row_loss(self, pred: Tensor, soft_label: Tensor) -> Tensor:
+        """The sum over classes of each row, shape (N,)."""
+        score = soft_label.sigmoid()
+        disagreement = (pred.sigmoid() - score).abs().pow(self.beta)
+        loss = F.binary_cross_entropy_with_logits(pred, score, reduction='none')
+        return (disagreement * loss).sum(1)
