@@ -19,9 +19,7 @@ from benchmarks.training.variants import make_step, prepare, variants_of
 _EMBEDDED = [Setting(family, 128, 128, batch=4, coco=False) for family in FAMILIES]
 _COCO = [Setting(family, 800, 1344, batch=2, coco=True) for family in FAMILIES]
 _QUICK = [Setting(family, 64, 64, batch=1, coco=False) for family in FAMILIES]
-_ROUNDS = 200
-# A part takes a hundredth of a step.
-_STEPS_S, _PARTS_S = 45.0, 10.0
+_ROUNDS, _BUDGET_S = 200, 60.0
 _BASES = ('student', 'teacher', 'kd')
 
 
@@ -40,17 +38,19 @@ def measure(setting: Setting, device: str, quick: bool) -> list[Row]:
     """
     names = variants_of(setting.family)
     weighed = ('kd', 'kd_rank') if quick else names
-    timed = partial(side_by_side, rounds=1 if quick else _ROUNDS, device=device)
     with tempfile.TemporaryDirectory() as folder:
         job = prepare(setting, Path(folder))
-        steps = timed({name: make_step(job, name, device) for name in names}, budget_s=_STEPS_S)
-        calls, count = make_terms(job, device)
-        parts = timed(calls, budget_s=_PARTS_S)
+        calls = {('step', name): make_step(job, name, device) for name in names}
+        parts, count = make_terms(job, device)
+        calls |= {('part', name): call for name, call in parts.items()}
+        # All in one, so that a share of a step is taken under the load that the step met.
+        timings = side_by_side(calls, 1 if quick else _ROUNDS, _BUDGET_S, device)
         memory = {
             name: peak_extra_bytes(partial(make_step, job, name, device), None, device)
             for name in weighed
         }
     shape = {key: getattr(setting, key) for key in ('family', 'height', 'width', 'batch')}
+    bases = {f'of_{name}': timings['step', name].median_s for name in _BASES}
     return [
         {
             **shape,
@@ -58,11 +58,10 @@ def measure(setting: Setting, device: str, quick: bool) -> list[Row]:
             'kind': kind,
             'name': name,
             **timing._asdict(),
-            **{f'of_{base}': timing.median_s / steps[base].median_s for base in _BASES},
+            **{column: timing.median_s / base for column, base in bases.items()},
             'peak_extra_bytes': memory.get(name) if kind == 'step' else None,
         }
-        for kind, timings in (('step', steps), ('part', parts))
-        for name, timing in timings.items()
+        for (kind, name), timing in timings.items()
     ]
 
 
