@@ -3,11 +3,12 @@ STACK ?= modern
 PYTHON ?=
 PYTEST_ARGS ?=
 QUICK ?=
+DEVICE ?= cpu
 VENV := $(if $(filter classic,$(STACK)),.venv-classic,.venv)
 PY := $(VENV)/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-gpu lint clean
+.PHONY: help setup demo test test-gpu bench lint clean
 
 help: ## List the commands.
 	@sed -n 's/^\([a-z-]*\): .*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -17,7 +18,8 @@ help: ## List the commands.
 	@echo 'MMCV_FIND_LINKS=URL   take mmcv from this wheel index instead of compiling it'
 	@echo 'FORCE_CUDA=1|0        compile mmcv with its CUDA ops, or never'
 	@echo 'PYTEST_ARGS=...       passed on to pytest by make test'
-	@echo 'QUICK=1               the short form of make demo'
+	@echo 'QUICK=1               the short form of make demo and make bench'
+	@echo 'DEVICE=cpu|cuda       what make bench measures (default cpu)'
 
 setup: ## Build the virtual environment; does nothing when it is up to date.
 	@python="$$(sh bootstrap/find_python.sh '$(STACK)' '$(PYTHON)' '$(PY)')" \
@@ -31,6 +33,9 @@ test: setup ## Set-up, then the test suite.
 
 test-gpu: setup ## Set-up, then the tests that need a GPU; fails where none ran.
 	KDRANK_REQUIRE_GPU=1 $(PY) -m pytest -m cuda $(PYTEST_ARGS)
+
+bench: setup ## Set-up, then all benchmarks: CSV files, plots and the tables of docs/performance.md.
+	$(PY) benchmarks/run.py --device $(DEVICE) $(if $(filter-out 0,$(QUICK)),--quick)
 
 lint: setup ## Set-up, then ruff's checks and format.
 	$(PY) -m ruff check .

@@ -58,8 +58,8 @@ def side_by_side(
     Returns:
         The timing of each candidate.
     """
-    if rounds < 1:
-        raise ValueError(f'rounds={rounds} must be at least 1.')
+    if rounds < 1 or not candidates:
+        raise ValueError(f'rounds={rounds} of {len(candidates)} candidates: there must be one.')
     device = torch.device(device)
     samplers: dict[str, Callable[[int], float]] = {}
     for name, call in candidates.items():

@@ -16,8 +16,8 @@ Form 'kendall', with squares made once a logit:
     tau += (p_i^2 - p_j^2) w, A_i += p_j w, A_j -= p_i w                  3 multiply-adds
 
 The textbook way, a b = (p_i - p_j) u with u = (q_i - q_j) r and w = u (r Q), takes one
-multiplication more. Without antisymmetry each *ordered* pair takes 4 additions, 3 multiplications
-and one multiply-add: its sum of w, made once a row, gives the sum of a b as sum_i p_i^2 sum_j w_ij.
+multiplication more. Without antisymmetry each *ordered* pair takes P, Q, one difference of squares
+and W_i += w, 4 additions, 3 multiplications and A_i += p_j w; the sum of a b is sum_i p_i^2 W_i.
 
 Form 'cosine' needs a and b themselves, and a second gradient:
 
@@ -62,6 +62,22 @@ class Work(NamedTuple):
     multiplications: int
 
 
+def pair_work(form: str, antisymmetry: bool = True) -> tuple[int, int, int]:
+    """What an unordered pair takes.
+
+    Args:
+        form: ``'kendall'`` or ``'cosine'``.
+        antisymmetry: Whether it is evaluated once, instead of in both orders.
+
+    Returns:
+        Additions, multiplications and reciprocals.
+    """
+    if antisymmetry:
+        return *_UNORDERED[form], 1
+    additions, multiplications = _ORDERED[form]
+    return 2 * additions, 2 * multiplications, 2
+
+
 def work(n: int, c: int, form: str = 'kendall', antisymmetry: bool = True) -> Work:
     """Counts the work of forward and gradient.
 
@@ -76,13 +92,13 @@ def work(n: int, c: int, form: str = 'kendall', antisymmetry: bool = True) -> Wo
     """
     if c < 2:
         raise ValueError(f'C = {c}: a ranking needs at least 2 classes.')
-    ordered = c * (c - 1)
-    pairs = n * (ordered // 2 if antisymmetry else ordered)
-    pair, logit = (_UNORDERED if antisymmetry else _ORDERED)[form], _LOGIT[form]
+    pairs = n * c * (c - 1) // 2
+    additions, multiplications, reciprocals = pair_work(form, antisymmetry)
+    logit = _LOGIT[form]
     return Work(
         bytes=_FLOAT * n * (3 * c + 1),
         exponentials=2 * n * c,
-        reciprocals=pairs,
-        additions=pairs * pair.additions + n * c * logit.additions,
-        multiplications=pairs * pair.multiplications + n * c * logit.multiplications,
+        reciprocals=pairs * reciprocals,
+        additions=pairs * additions + n * c * logit.additions,
+        multiplications=pairs * multiplications + n * c * logit.multiplications,
     )

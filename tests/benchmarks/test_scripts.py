@@ -1,6 +1,8 @@
 """Each script from its command line to its CSV, at sizes that measure nothing."""
 
 import re
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -8,7 +10,7 @@ import torch
 from benchmarks import bound, evaluation, op, scaling
 from benchmarks.candidates import CANDIDATES
 from benchmarks.harness import read_rows
-from benchmarks.script import main
+from benchmarks.script import ROOT, main
 from mmdet_kdrank.ops import BACKENDS
 
 
@@ -67,3 +69,10 @@ def test_cuda_that_is_not_there_is_one_clear_line(tmp_path, capsys):
     error = capsys.readouterr().err
     assert re.fullmatch(r"error: device='cuda' was asked for, .* pass --device cpu\.\n", error)
     assert not list(tmp_path.iterdir())
+
+
+def test_what_make_bench_calls_starts_from_anywhere(tmp_path):
+    command = [sys.executable, str(ROOT / 'benchmarks' / 'run.py'), '--help']
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert 'How fast is the op,' in ' '.join(done.stdout.split())

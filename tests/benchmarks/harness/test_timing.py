@@ -65,9 +65,10 @@ def test_one_round_has_no_spread():
     assert Timing.of([2.0]) == Timing(2.0, 2.0, 2.0, 1)
 
 
-def test_no_rounds_are_refused():
-    with pytest.raises(ValueError, match='rounds=0 must be at least 1'):
-        side_by_side({'a': list}, rounds=0)
+@pytest.mark.parametrize(('candidates', 'rounds'), [({'a': list}, 0), ({}, 7)])
+def test_nothing_to_time_is_refused(candidates, rounds):
+    with pytest.raises(ValueError, match='there must be one'):
+        side_by_side(candidates, rounds)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason='there is CUDA')

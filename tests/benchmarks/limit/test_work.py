@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from benchmarks.limit import work
+from benchmarks.limit import pair_work, work
 from tests.benchmarks.limit import tally
 
 C = 5
@@ -63,3 +63,29 @@ def test_work_grows_with_rows_and_pairs(form):
 def test_one_class_has_no_ranking():
     with pytest.raises(ValueError, match='C = 1: a ranking needs at least 2'):
         work(8, 1)
+
+
+@pytest.mark.parametrize('form', ['kendall', 'cosine'])
+def test_antisymmetry_saves_a_reciprocal_and_nearly_half_the_arithmetic(form):
+    once, both = pair_work(form), pair_work(form, antisymmetry=False)
+    assert 2 * once[2] == both[2]
+    assert 0.5 < sum(once) / sum(both) < 0.65
+
+
+@pytest.mark.parametrize('gap', [1.0, 1e-4])
+def test_squares_are_as_accurate_as_differences(gap):
+    """The gradient of float32 by w = d(q^2) r^2, beside w = dq r (r Q), near ties included."""
+    s, t = (3 * torch.randn(2, 64, 20)).repeat_interleave(2, 2) + gap * torch.randn(2, 64, 40)
+    a, b = (x.double()[:, :, None] - x.double()[:, None] for x in (s, t))
+    true = ((1 - a.tanh() ** 2) * b.tanh()).sum(2)
+
+    p, q = (2 * s).exp(), (2 * t).exp()
+    sums_q = q[:, :, None] + q[:, None]
+    r = 1 / ((p[:, :, None] + p[:, None]) * sums_q)
+    squares = ((q**2)[:, :, None] - (q**2)[:, None]) * r * r
+    differences = (q[:, :, None] - q[:, None]) * r * (sums_q * r)
+    errors = [
+        ((4 * p * (p[:, None] * w).sum(2) - true).norm() / true.norm()).item()
+        for w in (squares, differences)
+    ]
+    assert errors[0] < 1.3 * errors[1] < 1e-6

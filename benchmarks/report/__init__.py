@@ -1,0 +1,1 @@
+"""Tables of `docs/performance.md`, made from the CSV files."""

@@ -1,0 +1,44 @@
+"""Tables of whole training steps."""
+
+from pathlib import Path
+
+from benchmarks.harness import read_rows
+from benchmarks.report.text import memory, percent, seconds, table, times
+
+
+def step_table(results: Path, name: str) -> str:
+    """Each variant of a training step, beside the student's and the KD step."""
+    return table(
+        ['family', 'step', 'time', 'quartiles', "of the student's", "of KD's", 'memory'],
+        [
+            [
+                row['family'],
+                row['name'].replace('_', ' '),
+                seconds(row['median_s']),
+                f'{seconds(row["low_s"])} to {seconds(row["high_s"])}',
+                times(row['of_student']),
+                times(row['of_kd']),
+                memory(row['peak_extra_bytes']),
+            ]
+            for row in read_rows(results / name)
+            if row['kind'] == 'step'
+        ],
+    )
+
+
+def part_table(results: Path, name: str) -> str:
+    """The parts that distillation adds, alone."""
+    return table(
+        ['family', 'part', 'time', 'quartiles', 'of the KD step'],
+        [
+            [
+                row['family'],
+                row['name'].replace('_', ' '),
+                seconds(row['median_s']),
+                f'{seconds(row["low_s"])} to {seconds(row["high_s"])}',
+                percent(row['of_kd']),
+            ]
+            for row in read_rows(results / name)
+            if row['kind'] == 'part'
+        ],
+    )

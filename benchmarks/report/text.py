@@ -1,0 +1,91 @@
+"""Figures and tables as text."""
+
+from collections.abc import Iterable, Sequence
+
+_SI = ((1e9, 'G'), (1e6, 'M'), (1e3, 'k'), (1.0, ''))
+
+
+def digits(value: float) -> str:
+    """Writes a number with two or three digits and no exponent.
+
+    Example:
+        >>> digits(0.01234), digits(4.56), digits(123.4), digits(1234.5)
+        ('0.012', '4.6', '123', '1,234')
+    """
+    if value == 0 or value >= 100:
+        return f'{value:,.0f}'
+    return f'{float(f"{value:.2g}"):g}'
+
+
+def seconds(value: str) -> str:
+    """Writes a time.
+
+    Example:
+        >>> seconds('1.23e-05'), seconds('0.0456'), seconds('7.89'), seconds('')
+        ('12 µs', '46 ms', '7.9 s', '-')
+    """
+    if not value:
+        return '-'
+    time = float(value)
+    unit, factor = ('µs', 1e6) if time < 1e-3 else ('ms', 1e3) if time < 1 else ('s', 1.0)
+    return f'{digits(time * factor)} {unit}'
+
+
+def memory(value: str) -> str:
+    """Writes bytes.
+
+    Example:
+        >>> memory('1234567'), memory('4096'), memory('2.5e9'), memory('')
+        ('1.2 MB', '4.1 kB', '2.5 GB', '-')
+    """
+    if not value:
+        return '-'
+    size = float(value)
+    factor, unit = next((pair for pair in _SI if size >= pair[0]), _SI[-1])
+    return f'{digits(size / factor)} {unit}B'
+
+
+def count(value: str) -> str:
+    """Writes a number of operations.
+
+    Example:
+        >>> count('3317760'), count('999')
+        ('3.3 M', '999')
+    """
+    number = float(value)
+    factor, unit = next((pair for pair in _SI if number >= pair[0]), _SI[-1])
+    return f'{digits(number / factor)} {unit}'.strip()
+
+
+def times(value: str) -> str:
+    """Writes a ratio.
+
+    Example:
+        >>> times('12.34'), times('')
+        ('12x', '-')
+    """
+    return f'{digits(float(value))}x' if value else '-'
+
+
+def percent(value: str) -> str:
+    """Writes a share.
+
+    Example:
+        >>> percent('0.0456'), percent('1'), percent('')
+        ('4.6 %', '100 %', '-')
+    """
+    return f'{digits(100 * float(value))} %' if value else '-'
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table.
+
+    Args:
+        header: Names of the columns.
+        rows: Their cells, as text.
+
+    Returns:
+        Its lines, without a line end after the last one.
+    """
+    lines = [header, ['---'] * len(header), *rows]
+    return '\n'.join(f'| {" | ".join(line)} |' for line in lines)

@@ -1,0 +1,57 @@
+#!/usr/bin/env python
+"""Writes the tables of docs/performance.md anew, from the CSV files."""
+
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.report import kernel, limits, measured, steps
+from benchmarks.report.blocks import fill
+from benchmarks.script import RESULTS, ROOT
+
+PAGE = ROOT / 'docs' / 'performance.md'
+
+
+def makers(results: Path) -> dict[str, Callable[[], str]]:
+    """What makes each block of the page, by its name."""
+    op, scaling = 'op_cpu.csv', 'scaling_cpu.csv'
+    evaluation, step = 'evaluation_cpu.csv', 'step_cpu.csv'
+    return {
+        'pair': limits.pair_table,
+        'work': partial(limits.work_table, results),
+        'bound': partial(limits.bound_table, results),
+        'rates': partial(limits.rates, results),
+        'op_origin': partial(measured.origin, results, op),
+        'op_kendall': partial(measured.op_table, results, op, 'kendall'),
+        'op_cosine': partial(measured.op_table, results, op, 'cosine'),
+        'op_left_out': partial(measured.left_out, results, op),
+        'expect': partial(measured.expect_table, results, op),
+        'range': partial(measured.range_table, results, scaling),
+        'evaluation': partial(measured.evaluation_table, results, evaluation),
+        'h200': partial(measured.gpu_table, results, 'op_h200.csv'),
+        'instructions': partial(kernel.instruction_table, results, 'instructions_cpu.csv'),
+        'step_origin': partial(measured.origin, results, step),
+        'step': partial(steps.step_table, results, step),
+        'step_parts': partial(steps.part_table, results, step),
+    }
+
+
+def write(results: Path = RESULTS, page: Path = PAGE) -> Path:
+    """Fills the page's blocks from a folder of results.
+
+    Args:
+        results: The CSV files.
+        page: The page; it is overwritten.
+
+    Returns:
+        The page.
+    """
+    page.write_text(fill(page.read_text(encoding='utf-8'), makers(results)), encoding='utf-8')
+    return page
+
+
+if __name__ == '__main__':
+    print(f'wrote {write()}')

@@ -1,0 +1,60 @@
+"""Tables of rows that were measured on paper."""
+
+import pytest
+
+from benchmarks.harness import write_rows
+from benchmarks.report import measured
+
+SIZE = {'n': 1024, 'c': 81, 'form': 'kendall', 'mode': 'eager'}
+TIMING = {'low_s': 1e-3, 'high_s': 4e-3, 'rounds': 7, 'peak_extra_bytes': 2_000_000}
+
+
+@pytest.fixture
+def results(tmp_path):
+    full = {**SIZE, **TIMING, 'rows': 1024, 'bound_share': 0.25}
+    rows = [
+        {**full, 'candidate': 'reference', 'median_s': 0.02, 'speedup': 1.0, 'memory_share': 1.0},
+        {**full, 'candidate': 'chunked', 'median_s': 0.002, 'speedup': 10.0, 'memory_share': 0.05},
+        {**full, 'candidate': 'chunked', 'median_s': 0.5, 'n': 9000, 'rows': 9000},
+        {**SIZE, 'rows': 1024, 'candidate': 'triton', 'note': 'not run: no GPU was at hand'},
+    ]
+    write_rows(tmp_path / 'op.csv', rows, where={'hardware': 'an abacus', 'threads': '2'})
+    return tmp_path
+
+
+def lines(table):
+    return table.splitlines()[2:]
+
+
+def test_candidates_stand_beside_the_reference(results):
+    assert lines(measured.op_table(results, 'op.csv', 'kendall')) == [
+        '| 1,024 | 81 | 1,024 | reference | 20 ms | 1 ms to 4 ms | 1x | 2 MB (100 %) | 25 % |',
+        '| 1,024 | 81 | 1,024 | chunked | 2 ms | 1 ms to 4 ms | 10x | 2 MB (5 %) | 25 % |',
+    ]
+    assert lines(measured.op_table(results, 'op.csv', 'cosine')) == []
+
+
+def test_a_user_expects_what_the_backends_do_on_all_rows(results):
+    assert lines(measured.expect_table(results, 'op.csv')) == [
+        '| 1,024 | 81 | kendall | chunked | 2 ms | 2 MB | 25 % |',
+        '| 9,000 | 81 | kendall | chunked | 500 ms | 2 MB | 25 % |',
+    ]
+
+
+def test_what_was_left_out_says_why(results):
+    assert measured.left_out(results, 'op.csv') == '- triton: no GPU was at hand'
+
+
+def test_origin_names_the_machine(results):
+    assert 'an abacus, 2 threads; python 3.' in measured.origin(results, 'op.csv')
+
+
+def test_a_gpu_that_was_not_there_has_no_table(results):
+    rows = [{**SIZE, 'candidate': 'triton', 'median_s': None, 'note': 'not run: no GPU'}]
+    write_rows(results / 'gpu.csv', rows, where={'hardware': 'NVIDIA H200', 'date': '2026-01-02'})
+    assert measured.gpu_table(results, 'gpu.csv') == (
+        'NVIDIA H200, 2026-01-02: not measured.\n\n- triton: no GPU'
+    )
+    assert lines(measured.gpu_table(results, 'op.csv'))[1].startswith(
+        '| 1,024 | 81 | kendall | chunked | eager | 2 ms | 10x |'
+    )
