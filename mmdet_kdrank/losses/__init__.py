@@ -2,12 +2,14 @@
 
 from mmdet_kdrank.losses.base import LogitDistillLoss
 from mmdet_kdrank.losses.binary_kd import BinaryKDLoss
+from mmdet_kdrank.losses.dkd import DKDLoss
 from mmdet_kdrank.losses.kendall_rank import KendallRankLoss
 from mmdet_kdrank.losses.mse import LogitMSELoss
 from mmdet_kdrank.losses.quality_focal_kd import QualityFocalKDLoss
 
 __all__ = [
     'BinaryKDLoss',
+    'DKDLoss',
     'KendallRankLoss',
     'LogitDistillLoss',
     'LogitMSELoss',

@@ -1,0 +1,75 @@
+"""Decoupled knowledge distillation."""
+
+import torch
+import torch.nn.functional as F
+from mmdet.registry import MODELS
+from torch import Tensor
+
+from mmdet_kdrank.losses.base import LogitDistillLoss
+from mmdet_kdrank.losses.target_split import split_target
+from mmdet_kdrank.ops.checks import check_positive
+
+
+@MODELS.register_module()
+class DKDLoss(LogitDistillLoss):
+    r"""``T^2 (alpha TCKD + beta NCKD)``, for softmax heads.
+
+    ``TCKD = KL(b_t || b_s)`` compares how likely both find the target, ``b = (p, 1 - p)``, and
+    ``NCKD = KL(o_t || o_s)`` the distributions among the other classes, each normalised to 1. Plain
+    KL is ``TCKD + (1 - p_t) NCKD``: it forgets the others where the teacher is sure.
+
+    The target is the label of the student's own assignment; background is a class like the others.
+    Rows whose label the teacher does not know count 0.
+
+    Args:
+        alpha: Factor on TCKD.
+        beta: Factor on NCKD.
+        temperature: T.
+        reduction: ``'none'``, ``'mean'`` or ``'sum'``.
+        loss_weight: Factor on the loss.
+
+    The defaults of ``alpha``, ``beta`` and ``temperature`` are those of the authors' published
+    code for Faster R-CNN on COCO; ``loss_weight`` is 1 there. Others are usual for classification.
+
+    Raises:
+        ValueError: If the temperature is not positive or ``reduction`` is unknown.
+
+    References:
+        "Decoupled Knowledge Distillation", arXiv 2203.08679, the equation that defines
+        ``DKD = alpha TCKD + beta NCKD``.
+
+    Example:
+        >>> teacher = torch.tensor([[0.5, 0.4, 0.1]]).log()
+        >>> student = torch.tensor([[0.5, 0.1, 0.4]]).log()
+        >>> labels = torch.tensor([0])  # agreed upon: what is left is among the others
+        >>> DKDLoss(alpha=9.0, beta=1.0)(student, teacher, labels=labels)
+        tensor(0.8318)
+    """
+
+    requires_labels = True
+
+    def __init__(
+        self,
+        alpha: float = 1.0,
+        beta: float = 0.25,
+        temperature: float = 1.0,
+        reduction: str = 'mean',
+        loss_weight: float = 1.0,
+    ) -> None:
+        super().__init__(reduction, loss_weight)
+        check_positive('temperature', temperature)
+        self.alpha = alpha
+        self.beta = beta
+        self.temperature = temperature
+
+    def row_loss(self, pred: Tensor, soft_label: Tensor, labels: Tensor) -> Tensor:
+        """The sum of both parts of each row, shape (N,)."""
+        *student, student_others = split_target(pred / self.temperature, labels)
+        *teacher, teacher_others = split_target(soft_label / self.temperature, labels)
+        target = _kl(torch.stack(student, 1), torch.stack(teacher, 1))
+        others = _kl(student_others, teacher_others)
+        return self.temperature**2 * (self.alpha * target + self.beta * others)
+
+
+def _kl(log_student: Tensor, log_teacher: Tensor) -> Tensor:
+    return F.kl_div(log_student, log_teacher, reduction='none', log_target=True).sum(1)
