@@ -19,7 +19,7 @@ from benchmarks.training.variants import make_step, prepare, variants_of
 _EMBEDDED = [Setting(family, 128, 128, batch=4, coco=False) for family in FAMILIES]
 _COCO = [Setting(family, 800, 1344, batch=2, coco=True) for family in FAMILIES]
 _QUICK = [Setting(family, 64, 64, batch=1, coco=False) for family in FAMILIES]
-_ROUNDS, _BUDGET_S = 200, 60.0
+_ROUNDS, _BUDGET_S = 200, 40.0
 _BASES = ('student', 'teacher', 'kd')
 
 
