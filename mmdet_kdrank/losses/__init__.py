@@ -2,6 +2,7 @@
 
 from mmdet_kdrank.losses.base import LogitDistillLoss
 from mmdet_kdrank.losses.binary_kd import BinaryKDLoss
+from mmdet_kdrank.losses.dist import DISTLoss
 from mmdet_kdrank.losses.dkd import DKDLoss
 from mmdet_kdrank.losses.kendall_rank import KendallRankLoss
 from mmdet_kdrank.losses.mse import LogitMSELoss
@@ -10,6 +11,7 @@ from mmdet_kdrank.losses.quality_focal_kd import QualityFocalKDLoss
 
 __all__ = [
     'BinaryKDLoss',
+    'DISTLoss',
     'DKDLoss',
     'KendallRankLoss',
     'LogitDistillLoss',

@@ -1,0 +1,82 @@
+"""DIST: correlations in place of divergences."""
+
+import torch.nn.functional as F
+from mmdet.registry import MODELS
+from torch import Tensor
+
+from mmdet_kdrank.losses.base import LogitDistillLoss
+from mmdet_kdrank.ops.checks import check_choice, check_positive
+
+
+@MODELS.register_module()
+class DISTLoss(LogitDistillLoss):
+    r"""``T^2 (beta inter + gamma intra)``: Pearson distances of the scores, by rows and by columns.
+
+    ``inter = 1 - corr(p_n, q_n)`` compares a row's scores over the classes. ``intra``, the mean
+    over classes of ``1 - corr(p_c, q_c)``, compares a class's scores over the rows.
+
+    **The rows that intra sees** are those of one call: what the selector chose in the batch of one
+    process (the sampled RoIs of its images, the top anchors), of one stage in a Cascade. All of
+    them enter the correlations alike, those of weight 0 too. ``intra`` is one number, which each
+    row carries as its own; weights then act as for every loss, and so count in it only as the sum
+    of the weights over ``avg_factor``. With one row, or a class whose scores are all equal, the
+    correlation is taken for 0 and has no gradient.
+
+    Args:
+        beta: Factor on inter.
+        gamma: Factor on intra. 0: rows are independent of each other.
+        temperature: T.
+        activation: What turns logits into scores: ``'softmax'``, the paper's, or ``'sigmoid'``,
+            ours, for sigmoid heads.
+        reduction: ``'none'``, ``'mean'`` or ``'sum'``.
+        loss_weight: Factor on the loss.
+
+    The temperature of 1 is the paper's for ImageNet; the factors of 1 are ours.
+
+    Raises:
+        ValueError: If the temperature is not positive or a choice is unknown.
+
+    References:
+        "Knowledge Distillation from A Stronger Teacher", arXiv 2205.10536, the equations of
+        ``L_inter`` and ``L_intra``.
+
+    Example:
+        >>> import torch
+        >>> teacher = torch.tensor([[0.6, 0.3, 0.1], [0.2, 0.5, 0.3]]).log()
+        >>> swapped = teacher.flip(0)  # each class is likelier in the wrong row
+        >>> loss = DISTLoss(beta=0.0)
+        >>> [f'{loss(logits, teacher).abs():.4f}' for logits in (teacher, swapped)]
+        ['0.0000', '2.0000']
+    """
+
+    def __init__(
+        self,
+        beta: float = 1.0,
+        gamma: float = 1.0,
+        temperature: float = 1.0,
+        activation: str = 'softmax',
+        reduction: str = 'mean',
+        loss_weight: float = 1.0,
+    ) -> None:
+        super().__init__(reduction, loss_weight)
+        check_positive('temperature', temperature)
+        check_choice('activation', activation, ('softmax', 'sigmoid'))
+        self.beta, self.gamma = beta, gamma
+        self.temperature = temperature
+        self.activation = activation
+
+    def row_loss(self, pred: Tensor, soft_label: Tensor) -> Tensor:
+        """Each row's own distance and the common one, shape (N,)."""
+        p, q = (self._scores(logits / self.temperature) for logits in (pred, soft_label))
+        inter = _pearson_distance(p, q, 1)
+        intra = _pearson_distance(p, q, 0).mean()
+        return self.temperature**2 * (self.beta * inter + self.gamma * intra)
+
+    def _scores(self, logits: Tensor) -> Tensor:
+        return logits.sigmoid() if self.activation == 'sigmoid' else logits.softmax(1)
+
+
+def _pearson_distance(a: Tensor, b: Tensor, dim: int) -> Tensor:
+    return 1 - F.cosine_similarity(
+        a - a.mean(dim, keepdim=True), b - b.mean(dim, keepdim=True), dim=dim
+    )
