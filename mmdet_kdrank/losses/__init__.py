@@ -5,6 +5,7 @@ from mmdet_kdrank.losses.binary_kd import BinaryKDLoss
 from mmdet_kdrank.losses.dist import DISTLoss
 from mmdet_kdrank.losses.dkd import DKDLoss
 from mmdet_kdrank.losses.kendall_rank import KendallRankLoss
+from mmdet_kdrank.losses.lskd import LSKDLoss
 from mmdet_kdrank.losses.mse import LogitMSELoss
 from mmdet_kdrank.losses.nkd import NKDLoss
 from mmdet_kdrank.losses.quality_focal_kd import QualityFocalKDLoss
@@ -14,6 +15,7 @@ __all__ = [
     'DISTLoss',
     'DKDLoss',
     'KendallRankLoss',
+    'LSKDLoss',
     'LogitDistillLoss',
     'LogitMSELoss',
     'NKDLoss',

@@ -1,0 +1,73 @@
+"""Logit standardisation around any distillation loss."""
+
+from mmdet.registry import MODELS
+from torch import Tensor
+
+from mmdet_kdrank.losses.base import LogitDistillLoss
+from mmdet_kdrank.losses.kendall_rank import standardize_rows
+from mmdet_kdrank.ops.checks import check_positive
+
+
+@MODELS.register_module()
+class LSKDLoss(LogitDistillLoss):
+    r"""``loss(Z(s), Z(t))`` with ``Z(x) = (x - mean x) / std x``, row by row over the classes.
+
+    The student has to find the teacher's relations between the logits, not their scale. Any
+    registered loss can be inside, a user's own too: it gets the standardised logits, with
+    ``reduction_override='none'``, and labels where it asks for them. Its ``loss_weight`` counts,
+    its reduction does not.
+
+    The mean says, in a sigmoid head, whether there is anything at all. Around losses that read the
+    level of such logits (binary, quality focal, MSE) that is lost; around a softmax nothing is.
+
+    Args:
+        loss: Config of the loss inside. The paper's temperature is that loss's: 2 with KL.
+        eps: Added to the variance, in squared units of logit. The default bounds the amplification
+            of the gradient for freshly initialised heads at 1 / sqrt(1e-3) = 32; the paper, which
+            trains classifiers, adds none. Ours.
+        reduction: ``'none'``, ``'mean'`` or ``'sum'``.
+        loss_weight: Factor on the loss, on top of that inside. The paper's weight for
+            classification, 9, belongs beside a cross-entropy over one image; 1 is ours.
+
+    Raises:
+        KeyError: If the loss inside is not registered.
+        ValueError: If ``eps`` is not positive, ``reduction`` is unknown, or the loss inside gives
+            anything but one value a row.
+
+    References:
+        "Logit Standardization in Knowledge Distillation", arXiv 2403.01427, the weighted Z-score
+        ``Z(x; tau)``.
+
+    Example:
+        >>> import torch
+        >>> loss = LSKDLoss(loss=dict(type='LogitMSELoss'))
+        >>> teacher = torch.tensor([[8.0, 4.0, 0.0]])
+        >>> f'{loss(0.5 * teacher + 3, teacher):.2f}, {loss(-teacher, teacher):.2f}'
+        '0.00, 4.00'
+    """
+
+    def __init__(
+        self, loss: dict, eps: float = 1e-3, reduction: str = 'mean', loss_weight: float = 1.0
+    ) -> None:
+        super().__init__(reduction, loss_weight)
+        check_positive('eps', eps)
+        self.eps = eps
+        self.loss = MODELS.build(loss)
+        self.requires_labels = getattr(self.loss, 'requires_labels', False)
+
+    def row_loss(self, pred: Tensor, soft_label: Tensor, labels: Tensor | None = None) -> Tensor:
+        """What the loss inside says of each standardised row, shape (N,)."""
+        extra = {'labels': labels} if self.requires_labels else {}
+        loss = self.loss(
+            standardize_rows(pred, self.eps),
+            standardize_rows(soft_label, self.eps),
+            reduction_override='none',
+            **extra,
+        )
+        if loss.shape != pred.shape[:1]:
+            raise ValueError(
+                f"{type(self.loss).__name__} with reduction_override='none' has shape "
+                f'{tuple(loss.shape)}, not one value for each of {len(pred)} rows: reduce it over '
+                'the classes.'
+            )
+        return loss
