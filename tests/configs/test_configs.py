@@ -23,8 +23,19 @@ LEARNING_RATE = {
     ('retinanet', '180k'): 0.005,
 }
 LOSSES = {
-    'loss_kd': 'KnowledgeDistillationKLDivLoss',
-    'loss_rank': 'KendallRankLoss',
+    'bkd': 'BinaryKDLoss',
+    'dist': 'DISTLoss',
+    'dkd': 'DKDLoss',
+    'kd': 'KnowledgeDistillationKLDivLoss',
+    'lskd': 'LSKDLoss',
+    'mse': 'LogitMSELoss',
+    'nkd': 'NKDLoss',
+    'qfkd': 'QualityFocalKDLoss',
+}
+# Beside KL, on R101 -> R50 at 1x.
+OTHER_KD = {
+    'faster-rcnn': {'dist', 'dkd', 'lskd', 'mse', 'nkd'},
+    'retinanet': {'bkd', 'dist', 'lskd', 'mse', 'qfkd'},
 }
 BACKBONES = {
     'r18': dict(type='ResNet', depth=18),
@@ -55,7 +66,8 @@ def unscoped(value: Any) -> Any:
 
 
 def test_all_published_pairs_are_shipped():
-    pairs = {(p['family'], p['teacher'], p['student']) for p in map(parts, COCO)}
+    kd = [name for name in COCO if parts(name)['kd'] == 'kd']
+    pairs = {(p['family'], p['teacher'], p['student']) for p in map(parts, kd)}
     assert pairs == {
         ('faster-rcnn', 'r101', 'r18'),
         ('faster-rcnn', 'r101', 'r50'),
@@ -63,7 +75,16 @@ def test_all_published_pairs_are_shipped():
         ('retinanet', 'r101', 'r50'),
         ('retinanet', 'r101', 'r18'),
     }
-    assert len(COCO) == len(pairs) * len(('kd', 'kd-rank')) * len(('1x', '180k'))
+    assert len(kd) == len(pairs) * len(('kd', 'kd-rank')) * len(('1x', '180k'))
+
+
+@pytest.mark.parametrize('family', OTHER_KD)
+def test_every_other_kd_is_shipped_with_and_without_rank(family):
+    others = [p for p in map(parts, COCO) if p['family'] == family and p['kd'] != 'kd']
+    assert {(p['teacher'], p['student'], p['schedule']) for p in others} == {('r101', 'r50', '1x')}
+    wanted = {(kd, rank) for kd in OTHER_KD[family] for rank in (None, '-rank')}
+    assert {(p['kd'], p['rank']) for p in others} == wanted
+    assert len(others) == len(wanted)
 
 
 @pytest.mark.parametrize('name', ALL)
@@ -88,8 +109,17 @@ def test_is_what_its_name_says(name):
         assert config.model.backbone[key] == value
     teacher = config.model.teacher.config
     assert teacher.startswith(f'mmdet::{said["folder"]}/{said["family"]}_{said["teacher"]}_fpn_')
-    losses = {key: LOSSES[key] for key in (f'loss_{loss}' for loss in said['losses'].split('-'))}
+    losses = {f'loss_{said["kd"]}': LOSSES[said['kd']]}
+    if said['rank']:
+        losses['loss_rank'] = 'KendallRankLoss'
     assert {key: loss.type for key, loss in config.model.distill_losses.items()} == losses
+
+
+@pytest.mark.parametrize('name', [n for n in COCO if parts(n)['rank']])
+def test_rank_is_all_that_its_twin_lacks(name):
+    model, twin = parsed(name).model.to_dict(), parsed(name.replace('-rank', '')).model.to_dict()
+    del model['distill_losses']['loss_rank']
+    assert model == twin
 
 
 @pytest.mark.parametrize('name', COCO)

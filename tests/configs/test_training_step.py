@@ -13,13 +13,17 @@ from mmengine.hub import get_config
 from mmengine.logging import MessageHub
 from mmengine.optim import build_optim_wrapper
 
-from tests.configs.files import COCO, parsed
+from tests.configs.files import COCO, parsed, parts
 from tests.detectors import raw_batch
 
 
 def distinct() -> list[str]:
-    """One config a model: schedules of one pair differ in nothing that a step shows."""
-    names = {json.dumps(parsed(name).model, sort_keys=True): name for name in COCO}
+    """One config a model: schedules of one pair differ in nothing that a step shows.
+
+    Other logit KD than KL takes its step beside rank, which shows it too.
+    """
+    wanted = [name for name in COCO if parts(name)['kd'] == 'kd' or parts(name)['rank']]
+    names = {json.dumps(parsed(name).model, sort_keys=True): name for name in wanted}
     return sorted(names.values())
 
 
@@ -67,9 +71,9 @@ def test_one_step(name, teacher_checkpoint):
     log = model.train_step(batch, optimizer)
 
     assert all(torch.isfinite(torch.as_tensor(value)) for value in log.values()), log
-    assert {'loss_kd', 'distill_tau', 'distill_top1'} <= log.keys()
+    assert {'distill_tau', 'distill_top1'} <= log.keys()
     assert ('loss_rank' in log) == ('-rank' in name)
-    assert set(config.model.distill_losses) <= log.keys()
+    assert all(log[key] > 0 for key in config.model.distill_losses)
     after = model.state_dict()
     assert all(value.isfinite().all() for value in after.values())
     head = next(key for key in after if 'bbox_head' in key and 'cls' in key)
