@@ -92,26 +92,27 @@ def grouped_kendall_tau(
         raise ValueError(f'orders is on {orders.device}; move it to {student.device}.')
 
     orders = orders[: max(1, rows)]
-    shuffles = len(orders)
-    blocks = -(-rows // shuffles)
-    # A block has one row of each permutation. As one long row it takes one index for all blocks,
-    # where an index for each row would need more memory than the logits.
-    student, teacher = (
-        F.pad(logits, (0, 0, 0, blocks * shuffles - rows)).view(blocks, shuffles * columns)
-        for logits in (student, teacher)
-    )
-    index = orders + columns * torch.arange(shuffles, device=orders.device)[:, None]
+    student, teacher = (_shuffled(logits, orders) for logits in (student, teacher))
     size, larger = divmod(columns, groups)
-    split = larger * (size + 1)
+    widths = [larger * (size + 1), (groups - larger) * size]
     estimate = 0
-    for members, part in ((size + 1, index[:, :split]), (size, index[:, split:])):
-        if part.numel():
-            cells = part.reshape(-1)
-            tau = kendall_tau(
-                student.index_select(1, cells).view(-1, members),
-                teacher.index_select(1, cells).view(-1, members),
-                **options,
-            )
-            sums = tau.view(blocks * shuffles, part.shape[1] // members).sum(1)
+    for members, s, t in zip(
+        (size + 1, size), student.split(widths, 1), teacher.split(widths, 1), strict=True
+    ):
+        if s.shape[1]:
+            tau = kendall_tau(s.reshape(-1, members), t.reshape(-1, members), **options)
+            sums = tau.view(len(s), s.shape[1] // members).sum(1)
             estimate = estimate + sums * (members / columns)
     return estimate[:rows]
+
+
+def _shuffled(logits: Tensor, orders: Tensor) -> Tensor:
+    """Row n in order n mod K, with rows of zeros after the last, up to a multiple of K."""
+    count, columns = orders.shape
+    if missing := -len(logits) % count:
+        logits = F.pad(logits, (0, 0, 0, missing))
+    # As one long row, K rows take one index for all such blocks; an index for each row of N would
+    # need more memory than the logits.
+    index = orders + columns * torch.arange(count, device=orders.device)[:, None]
+    blocks = logits.reshape(len(logits) // count, count * columns)
+    return blocks.index_select(1, index.view(-1)).view(-1, columns)
