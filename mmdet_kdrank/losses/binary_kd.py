@@ -1,5 +1,7 @@
 """Binary knowledge distillation: each class a yes or no of its own."""
 
+from typing import Any
+
 import torch.nn.functional as F
 from mmdet.registry import MODELS
 from torch import Tensor
@@ -19,12 +21,11 @@ class BinaryKDLoss(LogitDistillLoss):
 
     Args:
         temperature: T. The paper has none, which is 1.
-        reduction: ``'none'``, ``'mean'`` or ``'sum'``.
-        loss_weight: Factor on the loss. The default, 1, is the weight of the paper's published
+        **options: ``reduction`` and ``loss_weight``. A weight of 1 is that of the paper's published
             configs, which divide by the number of positive anchors.
 
     Raises:
-        ValueError: If the temperature is not positive or ``reduction`` is unknown.
+        ValueError: If ``temperature`` is not above 0.
 
     References:
         "Bridging Cross-task Protocol Inconsistency for Distillation in Dense Object Detection",
@@ -39,10 +40,8 @@ class BinaryKDLoss(LogitDistillLoss):
         tensor(1.3863)
     """
 
-    def __init__(
-        self, temperature: float = 1.0, reduction: str = 'mean', loss_weight: float = 1.0
-    ) -> None:
-        super().__init__(reduction, loss_weight)
+    def __init__(self, temperature: float = 1.0, **options: Any) -> None:
+        super().__init__(**options)
         check_positive('temperature', temperature)
         self.temperature = temperature
 

@@ -1,5 +1,7 @@
 """DIST: correlations in place of divergences."""
 
+from typing import Any
+
 import torch.nn.functional as F
 from mmdet.registry import MODELS
 from torch import Tensor
@@ -28,13 +30,12 @@ class DISTLoss(LogitDistillLoss):
         temperature: T.
         activation: What turns logits into scores: ``'softmax'``, the paper's, or ``'sigmoid'``,
             ours, for sigmoid heads.
-        reduction: ``'none'``, ``'mean'`` or ``'sum'``.
-        loss_weight: Factor on the loss.
+        **options: ``reduction`` and ``loss_weight``; not ``weight``, which is a call's.
 
     The temperature of 1 is the paper's for ImageNet; the factors of 1 are ours.
 
     Raises:
-        ValueError: If the temperature is not positive or a choice is unknown.
+        ValueError: If the temperature is not positive or the activation is unknown.
 
     References:
         "Knowledge Distillation from A Stronger Teacher", arXiv 2205.10536, the equations of
@@ -55,10 +56,9 @@ class DISTLoss(LogitDistillLoss):
         gamma: float = 1.0,
         temperature: float = 1.0,
         activation: str = 'softmax',
-        reduction: str = 'mean',
-        loss_weight: float = 1.0,
+        **options: Any,
     ) -> None:
-        super().__init__(reduction, loss_weight)
+        super().__init__(**options)
         check_positive('temperature', temperature)
         check_choice('activation', activation, ('softmax', 'sigmoid'))
         self.beta, self.gamma = beta, gamma

@@ -1,5 +1,7 @@
 """Decoupled knowledge distillation."""
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from mmdet.registry import MODELS
@@ -25,14 +27,13 @@ class DKDLoss(LogitDistillLoss):
         alpha: Factor on TCKD.
         beta: Factor on NCKD.
         temperature: T.
-        reduction: ``'none'``, ``'mean'`` or ``'sum'``.
-        loss_weight: Factor on the loss.
+        **options: ``reduction`` and ``loss_weight``, as of every loss.
 
     The defaults of ``alpha``, ``beta`` and ``temperature`` are those of the authors' published
-    code for Faster R-CNN on COCO; ``loss_weight`` is 1 there. Others are usual for classification.
+    code for Faster R-CNN on COCO, and so is the weight of 1. Others are usual for classification.
 
     Raises:
-        ValueError: If the temperature is not positive or ``reduction`` is unknown.
+        ValueError: If the temperature is not positive.
 
     References:
         "Decoupled Knowledge Distillation", arXiv 2203.08679, the equation that defines
@@ -53,10 +54,9 @@ class DKDLoss(LogitDistillLoss):
         alpha: float = 1.0,
         beta: float = 0.25,
         temperature: float = 1.0,
-        reduction: str = 'mean',
-        loss_weight: float = 1.0,
+        **options: Any,
     ) -> None:
-        super().__init__(reduction, loss_weight)
+        super().__init__(**options)
         check_positive('temperature', temperature)
         self.alpha = alpha
         self.beta = beta

@@ -1,5 +1,7 @@
 """Logit standardisation around any distillation loss."""
 
+from typing import Any
+
 from mmdet.registry import MODELS
 from torch import Tensor
 
@@ -25,14 +27,12 @@ class LSKDLoss(LogitDistillLoss):
         eps: Added to the variance, in squared units of logit. The default bounds the amplification
             of the gradient for freshly initialised heads at 1 / sqrt(1e-3) = 32; the paper, which
             trains classifiers, adds none. Ours.
-        reduction: ``'none'``, ``'mean'`` or ``'sum'``.
-        loss_weight: Factor on the loss, on top of that inside. The paper's weight for
-            classification, 9, belongs beside a cross-entropy over one image; 1 is ours.
+        **options: ``reduction`` and ``loss_weight``. The weight comes on top of that inside; the
+            paper's for classification is 9, beside the cross-entropy of an image, and 1 is ours.
 
     Raises:
         KeyError: If the loss inside is not registered.
-        ValueError: If ``eps`` is not positive, ``reduction`` is unknown, or the loss inside gives
-            anything but one value a row.
+        ValueError: If ``eps`` is not positive or the loss inside does not give one value a row.
 
     References:
         "Logit Standardization in Knowledge Distillation", arXiv 2403.01427, the weighted Z-score
@@ -46,10 +46,8 @@ class LSKDLoss(LogitDistillLoss):
         '0.00, 4.00'
     """
 
-    def __init__(
-        self, loss: dict, eps: float = 1e-3, reduction: str = 'mean', loss_weight: float = 1.0
-    ) -> None:
-        super().__init__(reduction, loss_weight)
+    def __init__(self, loss: dict, eps: float = 1e-3, **options: Any) -> None:
+        super().__init__(**options)
         check_positive('eps', eps)
         self.eps = eps
         self.loss = MODELS.build(loss)

@@ -15,12 +15,8 @@ class LogitMSELoss(LogitDistillLoss):
     :class:`~mmdet_kdrank.losses.LSKDLoss` around it takes shift and scale away. For sigmoid heads
     the level means something, and is learnt.
 
-    Args:
-        reduction: ``'none'``, ``'mean'`` or ``'sum'``.
-        loss_weight: Factor on the loss. The default, 1, is ours.
-
-    Raises:
-        ValueError: If ``reduction`` is none of the three.
+    It takes ``reduction`` and ``loss_weight`` alone, see :class:`LogitDistillLoss`. No paper gives
+    the weight for detection; 1 is ours.
 
     References:
         "Do Deep Nets Really Need to be Deep?", arXiv 1312.6184, regression on logits, and

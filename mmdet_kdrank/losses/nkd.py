@@ -1,5 +1,7 @@
 """Normalised knowledge distillation."""
 
+from typing import Any
+
 from mmdet.registry import MODELS
 from torch import Tensor
 
@@ -22,14 +24,13 @@ class NKDLoss(LogitDistillLoss):
     Args:
         gamma: Factor on the second term.
         temperature: T, of the second term alone.
-        reduction: ``'none'``, ``'mean'`` or ``'sum'``.
-        loss_weight: Factor on the loss.
+        **options: ``reduction`` and ``loss_weight``, see :class:`LogitDistillLoss`.
 
     The paper distils classifiers alone. ``gamma`` and ``temperature`` are its values for ImageNet;
     that detection takes the same is our choice, and untuned.
 
     Raises:
-        ValueError: If the temperature is not positive or ``reduction`` is unknown.
+        ValueError: If T is no positive number.
 
     References:
         "From Knowledge Distillation to Self-Knowledge Distillation: A Unified Approach with
@@ -44,14 +45,8 @@ class NKDLoss(LogitDistillLoss):
 
     requires_labels = True
 
-    def __init__(
-        self,
-        gamma: float = 1.5,
-        temperature: float = 1.0,
-        reduction: str = 'mean',
-        loss_weight: float = 1.0,
-    ) -> None:
-        super().__init__(reduction, loss_weight)
+    def __init__(self, gamma: float = 1.5, temperature: float = 1.0, **options: Any) -> None:
+        super().__init__(**options)
         check_positive('temperature', temperature)
         self.gamma, self.temperature = gamma, temperature
 

@@ -1,5 +1,7 @@
 """Quality focal distillation, for sigmoid heads."""
 
+from typing import Any
+
 import torch.nn.functional as F
 from mmdet.registry import MODELS
 from torch import Tensor
@@ -18,13 +20,11 @@ class QualityFocalKDLoss(LogitDistillLoss):
 
     Args:
         beta: At least 1: below, the gradient has a pole where both agree. 1 is the papers' value.
-        reduction: ``'none'``, ``'mean'`` or ``'sum'``.
-        loss_weight: Factor on the loss. 1 is the papers' value for detection, with the sum over
-            all anchors divided by the number of positive ones, as with the selector
-            ``AllSamples``.
+        **options: ``reduction`` and ``loss_weight``. The papers' weight for detection is 1, with
+            the sum over all anchors divided by the positive ones, as ``AllSamples`` does it.
 
     Raises:
-        ValueError: If ``beta`` is less than 1 or ``reduction`` is unknown.
+        ValueError: If ``beta`` is less than 1.
 
     References:
         "CrossKD: Cross-Head Knowledge Distillation for Object Detection", arXiv 2306.11369, its
@@ -40,10 +40,8 @@ class QualityFocalKDLoss(LogitDistillLoss):
         (tensor(0.4291), tensor(0.))
     """
 
-    def __init__(
-        self, beta: float = 1.0, reduction: str = 'mean', loss_weight: float = 1.0
-    ) -> None:
-        super().__init__(reduction, loss_weight)
+    def __init__(self, beta: float = 1.0, **options: Any) -> None:
+        super().__init__(**options)
         if not beta >= 1:
             raise ValueError(f'beta={beta!r} must be at least 1; for 0 there is BinaryKDLoss.')
         self.beta = beta

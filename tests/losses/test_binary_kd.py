@@ -1,8 +1,5 @@
 """BinaryKDLoss: the suite, and its minimum."""
 
-import doctest
-import sys
-
 import pytest
 import torch
 
@@ -47,8 +44,3 @@ def test_finite_where_scores_saturate():
 def test_refuses_a_temperature():
     with pytest.raises(ValueError, match='temperature=0 must be a positive'):
         BinaryKDLoss(temperature=0)
-
-
-def test_examples():
-    results = doctest.testmod(sys.modules[BinaryKDLoss.__module__])
-    assert results.attempted and not results.failed

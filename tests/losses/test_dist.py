@@ -1,8 +1,5 @@
 """DISTLoss: the suite, and what rows and weights do."""
 
-import doctest
-import sys
-
 import pytest
 import torch
 
@@ -84,8 +81,3 @@ def test_one_row_and_equal_scores_have_a_finite_gradient(activation):
 def test_refuses(arguments, message):
     with pytest.raises(ValueError, match=message):
         DISTLoss(**arguments)
-
-
-def test_examples():
-    results = doctest.testmod(sys.modules[DISTLoss.__module__])
-    assert results.attempted and not results.failed

@@ -1,8 +1,5 @@
 """LSKDLoss: the suite around KL, around a loss with labels, and around every other loss."""
 
-import doctest
-import sys
-
 import pytest
 import torch
 from mmdet.registry import MODELS
@@ -87,8 +84,3 @@ def test_a_loss_that_keeps_the_classes_is_refused():
     pred, soft_label, _, _ = batch()
     with pytest.raises(ValueError, match=r"L1Loss with .*'none' has shape \(6, 7\), not one value"):
         LSKDLoss({'type': 'L1Loss'})(pred, soft_label)
-
-
-def test_examples():
-    results = doctest.testmod(sys.modules[LSKDLoss.__module__])
-    assert results.attempted and not results.failed

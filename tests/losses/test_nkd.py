@@ -1,8 +1,6 @@
 """NKDLoss: the suite, and its two terms alone."""
 
-import doctest
 import math
-import sys
 
 import pytest
 import torch
@@ -54,8 +52,3 @@ def test_agreement_leaves_the_teachers_entropy():
 def test_refuses_a_temperature():
     with pytest.raises(ValueError, match='temperature=0.0 must be a positive'):
         NKDLoss(temperature=0.0)
-
-
-def test_examples():
-    results = doctest.testmod(sys.modules[NKDLoss.__module__])
-    assert results.attempted and not results.failed

@@ -1,8 +1,5 @@
 """QualityFocalKDLoss: the suite, and where it is still."""
 
-import doctest
-import sys
-
 import pytest
 import torch
 from mmdet.models.losses.gfocal_loss import quality_focal_loss_tensor_target
@@ -52,8 +49,3 @@ def test_gradient_is_finite_where_both_agree(beta):
 def test_refuses_a_pole():
     with pytest.raises(ValueError, match='beta=0.5 must be at least 1; for 0 there is Binary'):
         QualityFocalKDLoss(beta=0.5)
-
-
-def test_examples():
-    results = doctest.testmod(sys.modules[QualityFocalKDLoss.__module__])
-    assert results.attempted and not results.failed

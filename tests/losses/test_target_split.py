@@ -1,10 +1,7 @@
 """split_target against sums of probabilities, and where probabilities run out."""
 
-import doctest
-
 import torch
 
-from mmdet_kdrank.losses import target_split
 from mmdet_kdrank.losses.target_split import split_target
 from tests.losses.conformance import CLASSES, batch
 
@@ -34,8 +31,3 @@ def test_exact_where_the_target_takes_all():
 def test_no_rows():
     logits, _, _, labels = batch(rows=0)
     assert [part.shape for part in split_target(logits, labels)] == [(0,), (0,), (0, CLASSES - 1)]
-
-
-def test_examples():
-    results = doctest.testmod(target_split)
-    assert results.attempted and not results.failed
