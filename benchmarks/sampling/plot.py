@@ -24,7 +24,7 @@ def plot(table: Path, picture: Path) -> None:
     """
     rows = read_rows(table)
     sizes = sorted({(int(row['c']), int(row['n'])) for row in rows})
-    figure = Figure(figsize=(13, 4 * len(sizes)), layout='constrained')
+    figure = Figure(figsize=(13, 3.6 * len(sizes)), layout='constrained')
     axes = figure.subplots(len(sizes), len(_PANELS), squeeze=False)
     for line, (c, n) in zip(axes, sizes, strict=True):
         here = [row for row in rows if int(row['c']) == c and row['median_s']]
