@@ -18,8 +18,8 @@ from benchmarks.limit.sizes import SIZES
 from benchmarks.script import Script, Step, main
 from mmdet_kdrank.ops import kendall_tau
 
-# scipy takes rows one by one; a slice of them tells.
-_MAX_ROWS = 256
+# scipy takes rows one by one.
+_ROWS = 256
 
 
 def _calls(n: int, c: int, device: str) -> dict[str, Callable[[], object]]:
@@ -31,14 +31,12 @@ def _calls(n: int, c: int, device: str) -> dict[str, Callable[[], object]]:
     }
 
 
-def _compare(n: int, c: int, device: str) -> list[Row]:
-    rows = min(n, _MAX_ROWS)
+def _compare(rows: int, c: int, device: str) -> list[Row]:
     timings = side_by_side(_calls(rows, c, device), rounds=5, budget_s=4.0, device=device)
     return [
         {
-            'n': n,
-            'c': c,
             'rows': rows,
+            'c': c,
             'candidate': name,
             **timing._asdict(),
             'speedup': timings['scipy'].median_s / timing.median_s,
@@ -48,8 +46,9 @@ def _compare(n: int, c: int, device: str) -> list[Row]:
 
 
 def _steps(device: str, quick: bool) -> list[Step]:
-    sizes = ((4, 5),) if quick else SIZES
-    return [partial(_compare, n, c, device) for n, c in sizes]
+    if quick:
+        return [partial(_compare, 4, 5, device)]
+    return [partial(_compare, _ROWS, c, device) for c in sorted({c for _, c in SIZES})]
 
 
 SCRIPT = Script('evaluation', 'How fast is the hard coefficient, beside scipy?', _steps)

@@ -17,8 +17,10 @@ from benchmarks.script import Script, Step, main
 # all candidates are compared on as many of them as make so many pairs; those that hold no pairs run
 # on all rows as well, unless a call would take too long.
 _CPU_PAIRS = 1 << 24
+# Fewer would leave vectors and threads without work.
+_LEAST_ROWS = 32
 _MAX_CALL_S = 2.0
-_QUICK_SIZES, _QUICK_PAIRS = ((8, 5),), 100
+_QUICK_SIZES, _QUICK_PAIRS = ((40, 5),), 100
 
 
 def _names(form: str) -> list[str]:
@@ -29,7 +31,7 @@ def _names(form: str) -> list[str]:
 
 
 def _compare(n: int, c: int, form: str, device: str, pairs: int) -> list[Row]:
-    rows = n if device != 'cpu' else min(n, max(1, pairs // c**2))
+    rows = n if device != 'cpu' else min(n, max(_LEAST_ROWS, pairs // c**2))
     found = measure(_names(form), rows, c, form, device)
     if rows < n:
         seconds = {row['candidate']: row['median_s'] for row in found if row.get('median_s')}

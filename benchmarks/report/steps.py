@@ -3,21 +3,21 @@
 from pathlib import Path
 
 from benchmarks.harness import read_rows
-from benchmarks.report.text import memory, percent, seconds, table, times
+from benchmarks.report.text import added, memory, percent, seconds, table
 
 
 def step_table(results: Path, name: str) -> str:
     """Each variant of a training step, beside the student's and the KD step."""
     return table(
-        ['family', 'step', 'time', 'quartiles', "of the student's", "of KD's", 'memory'],
+        ['family', 'step', 'time', 'quartiles', "to the student's", "to KD's", 'memory'],
         [
             [
                 row['family'],
                 row['name'].replace('_', ' '),
                 seconds(row['median_s']),
                 f'{seconds(row["low_s"])} to {seconds(row["high_s"])}',
-                times(row['of_student']),
-                times(row['of_kd']),
+                added(row['of_student']),
+                added(row['of_kd']),
                 memory(row['peak_extra_bytes']),
             ]
             for row in read_rows(results / name)
@@ -40,5 +40,21 @@ def part_table(results: Path, name: str) -> str:
             ]
             for row in read_rows(results / name)
             if row['kind'] == 'part'
+        ],
+    )
+
+
+def anchors_table(results: Path, name: str) -> str:
+    """Memory of a step that distils every anchor."""
+    return table(
+        ['step', 'weights', 'peak beyond them', 'of 24 GB, with the weights'],
+        [
+            [
+                row['name'].replace('_', ' '),
+                memory(row['weights_bytes']),
+                memory(row['peak_extra_bytes']),
+                percent(row['of_card']),
+            ]
+            for row in read_rows(results / name)
         ],
     )

@@ -67,6 +67,19 @@ def times(value: str) -> str:
     return f'{digits(float(value))}x' if value else '-'
 
 
+def added(value: str) -> str:
+    """Writes by how much a ratio exceeds 1.
+
+    Example:
+        >>> added('1.0234'), added('0.95'), added('1.6'), added('')
+        ('+2.3 %', '-5 %', '+60 %', '-')
+    """
+    if not value:
+        return '-'
+    percentage = 100 * (float(value) - 1)
+    return f'{"+" if percentage >= 0 else "-"}{digits(abs(percentage))} %'
+
+
 def percent(value: str) -> str:
     """Writes a share.
 
