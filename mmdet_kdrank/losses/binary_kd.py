@@ -21,17 +21,16 @@ class BinaryKDLoss(LogitDistillLoss):
 
     Args:
         temperature: T. The paper has none, which is 1.
-        **options: ``reduction`` and ``loss_weight``. A weight of 1 is that of the paper's published
-            configs, which divide by the number of positive anchors.
+        **options: ``reduction`` and ``loss_weight``. The authors' configs weigh their loss, which
+            has the factor below, by 1; for this one that is ours.
 
     Raises:
         ValueError: If ``temperature`` is not above 0.
 
     References:
         "Bridging Cross-task Protocol Inconsistency for Distillation in Dense Object Detection",
-        arXiv 2308.14286, the binary classification distillation loss before its weight
-        ``|q - p|``; with that weight it is
-        ``QualityFocalKDLoss`` at ``beta=1``.
+        arXiv 2308.14286, the binary classification distillation loss before its factor
+        ``|q - p|``; with that it is ``QualityFocalKDLoss`` at ``beta=1``.
 
     Example:
         >>> import torch

@@ -25,8 +25,8 @@ class LSKDLoss(LogitDistillLoss):
     Args:
         loss: Config of the loss inside. The paper's temperature is that loss's: 2 with KL.
         eps: Added to the variance, in squared units of logit. The default bounds the amplification
-            of the gradient for freshly initialised heads at 1 / sqrt(1e-3) = 32; the paper, which
-            trains classifiers, adds none. Ours.
+            of the gradient for freshly initialised heads at 1 / sqrt(1e-3) = 32, and is ours. The
+            paper, on classifiers, has none.
         **options: ``reduction`` and ``loss_weight``. The weight comes on top of that inside; the
             paper's for classification is 9, beside the cross-entropy of an image, and 1 is ours.
 

@@ -20,8 +20,8 @@ class QualityFocalKDLoss(LogitDistillLoss):
 
     Args:
         beta: At least 1: below, the gradient has a pole where both agree. 1 is the papers' value.
-        **options: ``reduction`` and ``loss_weight``. The papers' weight for detection is 1, with
-            the sum over all anchors divided by the positive ones, as ``AllSamples`` does it.
+        **options: ``reduction`` and ``loss_weight``. The papers' weight for detection is 1;
+            CrossKD sums over all anchors and divides by the positive ones, as ``AllSamples`` does.
 
     Raises:
         ValueError: If ``beta`` is less than 1.

@@ -1,2 +1,2 @@
-# Untuned weight; the paper's config divides by the positive anchors, this by all chosen ones.
+# Untuned weight.
 distill_losses = dict(loss_bkd=dict(type='BinaryKDLoss', temperature=1.0, loss_weight=1.0))
