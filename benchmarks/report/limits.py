@@ -22,50 +22,62 @@ def pair_table() -> str:
 
 def work_table(results: Path) -> str:
     """What must be done at each size."""
-    first, *_ = rows = read_rows(results / 'bound_cpu.csv')
+    multiplications = {
+        (row['n'], row['c'], row['form']): count(row['multiplications'])
+        for row in read_rows(results / 'bound_cpu.csv')
+    }
     return table(
         [
-            *('N', 'C', 'stands for', 'form', 'bytes', 'exponentials', 'reciprocals'),
-            *('additions', 'multiply-adds'),
+            *('N', 'C', 'stands for', 'bytes', 'exponentials', 'reciprocals', 'additions'),
+            *(f'multiply-adds, {form}' for form in FORMS),
         ],
         [
             [
                 *_size(row),
                 SIZES[int(row['n']), int(row['c'])],
-                row['form'],
                 memory(row['bytes']),
                 count(row['exponentials']),
                 count(row['reciprocals']),
                 count(row['additions']),
-                count(row['multiplications']),
+                *(multiplications[row['n'], row['c'], form] for form in FORMS),
             ]
-            for row in rows
-            if row['machine'] == first['machine']
+            for row in _rows_of(results, 'this CPU, calibrated')
+            if row['form'] == FORMS[0]
         ],
     )
 
 
 def bound_table(results: Path) -> str:
-    """How long that takes at least, by unit, on each machine."""
+    """How long that takes at least, by unit, on a CPU and on an H200."""
+    pairs = zip(
+        _rows_of(results, 'this CPU, calibrated'),
+        _rows_of(results, 'NVIDIA H200, datasheet'),
+        strict=True,
+    )
     return table(
         [
-            *('machine', 'N', 'C', 'form', 'memory', 'special functions', 'arithmetic'),
-            *('bound', 'each ordered pair'),
+            *('N', 'C', 'form', 'CPU: memory', 'arithmetic', 'bound', 'in both orders'),
+            *('H200: memory', 'special', 'arithmetic', 'bound', 'in both orders'),
         ],
         [
             [
-                row['machine'],
-                *_size(row),
-                row['form'],
-                seconds(row['memory_s']),
-                seconds(row['special_s']),
-                seconds(row['arithmetic_s']),
-                f'**{seconds(row["bound_s"])}**',
-                seconds(row['ordered_s']),
+                *_size(cpu),
+                cpu['form'],
+                *_units(cpu, ('memory_s', 'arithmetic_s')),
+                *_units(gpu, ('memory_s', 'special_s', 'arithmetic_s')),
             ]
-            for row in read_rows(results / 'bound_cpu.csv')
+            for cpu, gpu in pairs
         ],
     )
+
+
+def _units(row: dict[str, str], columns: tuple[str, ...]) -> list[str]:
+    bound, ordered = (seconds(row[column]) for column in ('bound_s', 'ordered_s'))
+    return [*(seconds(row[column]) for column in columns), f'**{bound}**', ordered]
+
+
+def _rows_of(results: Path, machine: str) -> list[dict[str, str]]:
+    return [row for row in read_rows(results / 'bound_cpu.csv') if row['machine'] == machine]
 
 
 def rates(results: Path) -> str:

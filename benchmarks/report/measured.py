@@ -4,6 +4,7 @@ from pathlib import Path
 
 from benchmarks.candidates import CANDIDATES
 from benchmarks.harness import read_rows
+from benchmarks.limit.sizes import FORMS
 from benchmarks.report.text import digits, memory, percent, seconds, table, times
 
 
@@ -15,25 +16,30 @@ def origin(results: Path, name: str) -> str:
     return f'`{name}`: {row["date"]}, commit {row["commit"]}, {where}; {", ".join(versions)}.'
 
 
-def op_table(results: Path, name: str, form: str) -> str:
-    """Every candidate beside the reference, at each size."""
-    header = ['N', 'C', 'rows', 'candidate', 'time', 'quartiles', 'faster', 'memory', 'of bound']
+def op_table(results: Path, name: str) -> str:
+    """Every candidate beside the reference, at each size, in both forms."""
+    rows = [row for row in read_rows(results / name) if row['speedup']]
+    found = {(*_size(row), row['candidate'], row['form']): row for row in rows}
+    cells = ('time', 'faster', 'memory', 'of bound')
     return table(
-        header,
+        ['N', 'C', 'rows', 'candidate', *(f'{form}: {c}' for form in FORMS for c in cells)],
         [
-            [
-                *_size(row),
-                row['candidate'],
-                seconds(row['median_s']),
-                f'{seconds(row["low_s"])} to {seconds(row["high_s"])}',
-                times(row['speedup']),
-                f'{memory(row["peak_extra_bytes"])} ({percent(row["memory_share"])})',
-                percent(row['bound_share']),
-            ]
-            for row in read_rows(results / name)
-            if row['form'] == form and row['speedup']
+            [*key, *(cell for form in FORMS for cell in _op_cells(found.get((*key, form))))]
+            for key in dict.fromkeys(key[:-1] for key in found)
         ],
     )
+
+
+def _op_cells(row: dict[str, str] | None) -> list[str]:
+    if row is None:
+        return ['-'] * 4
+    spread = f'{seconds(row["low_s"])} to {seconds(row["high_s"])}'
+    return [
+        f'{seconds(row["median_s"])} ({spread})',
+        times(row['speedup']),
+        f'{memory(row["peak_extra_bytes"])} ({percent(row["memory_share"])})',
+        percent(row['bound_share']),
+    ]
 
 
 def expect_table(results: Path, name: str) -> str:

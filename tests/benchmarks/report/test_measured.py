@@ -27,11 +27,13 @@ def lines(table):
 
 
 def test_candidates_stand_beside_the_reference(results):
-    assert lines(measured.op_table(results, 'op.csv', 'kendall')) == [
-        '| 1,024 | 81 | 1,024 | reference | 20 ms | 1 ms to 4 ms | 1x | 2 MB (100 %) | 25 % |',
-        '| 1,024 | 81 | 1,024 | chunked | 2 ms | 1 ms to 4 ms | 10x | 2 MB (5 %) | 25 % |',
+    none = '- | - | - | -'
+    assert lines(measured.op_table(results, 'op.csv')) == [
+        '| 1,024 | 81 | 1,024 | reference | 20 ms (1 ms to 4 ms) | 1x | 2 MB (100 %) | 25 % '
+        f'| {none} |',
+        '| 1,024 | 81 | 1,024 | chunked | 2 ms (1 ms to 4 ms) | 10x | 2 MB (5 %) | 25 % '
+        f'| {none} |',
     ]
-    assert lines(measured.op_table(results, 'op.csv', 'cosine')) == []
 
 
 def test_a_user_expects_what_the_backends_do_on_all_rows(results):
