@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from benchmarks.harness import read_rows
 
@@ -46,6 +47,8 @@ def plot(table: Path, picture: Path) -> None:
                             axis.annotate(row['groups'], (x, y), (4, 4), textcoords='offset points')
             axis.axvline(1e3 * float(full['median_s']), color='grey', linestyle=':')
             axis.set(xscale='log', yscale='log', xlabel='forward + backward [ms]', title=title)
+            # Less than a decade wide, the axis would label all of them, one over the other.
+            axis.xaxis.set_minor_formatter(NullFormatter())
             axis.grid(alpha=0.3, which='both')
         line[0].set_ylabel(f'C = {c:,}, timed at N = {n:,}')
     handles, labels = axes[0][0].get_legend_handles_labels()
