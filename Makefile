@@ -35,7 +35,7 @@ test-gpu: setup ## Set-up, then the tests that need a GPU; fails where none ran.
 	KDRANK_REQUIRE_GPU=1 $(PY) -m pytest -m cuda $(PYTEST_ARGS)
 
 bench: setup ## Set-up, then all benchmarks: CSV files, plots and the tables of docs/performance.md.
-	$(PY) benchmarks/run.py --device $(DEVICE) $(if $(filter-out 0,$(QUICK)),--quick)
+	$(PY) -W ignore benchmarks/run.py --device $(DEVICE) $(if $(filter-out 0,$(QUICK)),--quick)
 
 lint: setup ## Set-up, then ruff's checks and format.
 	$(PY) -m ruff check .

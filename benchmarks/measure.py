@@ -74,8 +74,9 @@ def measure(
 def _peak(name: str, n: int, c: int, form: str, device: str, scale: float) -> int:
     make = partial(forward_backward, name, n, c, form, device, scale)
     warm_up = partial(forward_backward, name, *_WARM_UP, form, device, scale)
-    # Compiling takes more memory than the call.
-    return peak_extra_bytes(make, make if CANDIDATES[name].compiles else warm_up, device)
+    # Compiling takes more memory than the call, and so does tuning on CUDA.
+    same = CANDIDATES[name].compiles or device != 'cpu'
+    return peak_extra_bytes(make, make if same else warm_up, device)
 
 
 def _bound(n: int, c: int, form: str, device: str) -> float | None:

@@ -46,7 +46,13 @@ def draw(rows: list[Row], axis: str, path: Path) -> None:
     label, fixed = _AXES[axis]
     figure = Figure(figsize=(10.5, 4.2), layout='constrained')
     left, right = figure.subplots(1, 2)
-    _panel(left, here, axis, 'median_s', _sorted({_at(row, axis, 'bound_s') for row in here}))
+    _panel(
+        left,
+        here,
+        axis,
+        'median_s',
+        _sorted({_at(row, axis, 'bound_s') for row in here if row['bound_s']}),
+    )
     output = {(float(row[axis]), 4.0 * int(row['n']) * (int(row['c']) + 1)) for row in here}
     _panel(right, here, axis, 'peak_extra_bytes', _sorted(output), 'gradient and τ alone')
     left.yaxis.set_major_formatter(FuncFormatter(lambda value, _: seconds(str(value))))
@@ -81,8 +87,10 @@ def _panel(
         if points:
             axes.plot(*zip(*points, strict=True), 'o-', ms=3.5, lw=1.6, color=colour)
             ends.append((*points[-1], name, colour))
-    axes.plot(*zip(*bound, strict=True), '--', lw=1.2, color=_BOUND)
-    ends.append((*bound[-1], bound_name, _BOUND))
+    # Not every GPU's rates are known.
+    if bound:
+        axes.plot(*zip(*bound, strict=True), '--', lw=1.2, color=_BOUND)
+        ends.append((*bound[-1], bound_name, _BOUND))
     axes.set(xscale='log', yscale='log')
     axes.spines[['top', 'right']].set_visible(False)
     axes.grid(alpha=0.25, lw=0.6)

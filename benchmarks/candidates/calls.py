@@ -52,6 +52,12 @@ CANDIDATES: dict[str, Candidate] = {
 }
 
 
+def _candidate(name: str) -> Candidate:
+    if name not in CANDIDATES:
+        raise ValueError(f'candidate {name!r} is unknown; choose one of {", ".join(CANDIDATES)}.')
+    return CANDIDATES[name]
+
+
 def inputs(n: int, c: int, device: str, scale: float = 3.0) -> tuple[Tensor, Tensor]:
     """Random logits, the same in every process.
 
@@ -63,7 +69,12 @@ def inputs(n: int, c: int, device: str, scale: float = 3.0) -> tuple[Tensor, Ten
 
     Returns:
         Student, which requires a gradient, and teacher, each (N, C).
+
+    Raises:
+        ValueError: If C is 1.
     """
+    if c < 2:
+        raise ValueError(f'C = {c}: a ranking needs at least 2 classes.')
     generator = torch.Generator().manual_seed(0)
     student, teacher = (scale * torch.randn(2, n, c, generator=generator)).to(device)
     return student.requires_grad_(), teacher
@@ -84,8 +95,11 @@ def forward_backward(
 
     Returns:
         A call that returns the gradient, (N, C).
+
+    Raises:
+        ValueError: If the name is unknown, or C is 1.
     """
-    candidate = CANDIDATES[name]
+    candidate = _candidate(name)
     tau = candidate.prepare()
     student, teacher = inputs(n, c, device, scale)
 
@@ -119,7 +133,11 @@ def refusal(name: str, device: str, form: str) -> str:
 
     Returns:
         The reason, on one line; empty if it runs.
+
+    Raises:
+        ValueError: If the name is unknown.
     """
+    _candidate(name)
     try:
         forward_backward(name, 4, 5, form, device)()
     except (ImportError, RuntimeError, ValueError) as error:

@@ -1,7 +1,7 @@
 import pytest
 from matplotlib.image import imread
 
-from benchmarks.harness import write_rows
+from benchmarks.harness import read_rows, write_rows
 from benchmarks.plots import _apart, draw_all
 
 
@@ -39,3 +39,11 @@ def test_labels_at_one_place_are_moved_apart():
     ends = [(1.0, 10.0, 'a', ''), (1.0, 10.5, 'b', ''), (2.0, 10.0, 'c', '')]
     placed = {name: y for _, y, name, _ in _apart(ends, factor=2.0)}
     assert placed == {'a': 10.0, 'b': 20.0, 'c': 10.0}
+
+
+def test_a_gpu_of_unknown_rates_is_drawn_without_a_bound(results, tmp_path):
+    rows = read_rows(results / 'scaling_cpu.csv')
+    here = ('axis', 'n', 'c', 'candidate', 'mode', 'median_s', 'peak_extra_bytes')
+    bare = [{**{name: row[name] for name in here}, 'bound_s': ''} for row in rows]
+    write_rows(results / 'scaling_cpu.csv', bare)
+    assert all(path.is_file() for path in draw_all(results, tmp_path / 'images'))

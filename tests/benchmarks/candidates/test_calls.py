@@ -56,3 +56,12 @@ def test_refusal_gives_the_reason(monkeypatch):
     assert refusal('nowhere', 'cpu', 'kendall') == (
         "ModuleNotFoundError: No module named 'nowhere'"
     )
+
+
+def test_bad_input_is_refused():
+    with pytest.raises(ValueError, match="candidate 'numba' is unknown; choose one of reference"):
+        forward_backward('numba', *SIZE, 'kendall', 'cpu')
+    with pytest.raises(ValueError, match="candidate 'numba' is unknown"):
+        refusal('numba', 'cpu', 'kendall')
+    with pytest.raises(ValueError, match='C = 1: a ranking needs at least 2 classes'):
+        forward_backward('reference', 4, 1, 'kendall', 'cpu')
