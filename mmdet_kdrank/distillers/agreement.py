@@ -10,10 +10,14 @@ from mmdet_kdrank.ops import kendall_tau
 MAX_ROWS = 1024
 """Rows looked at in an iteration, taken at even distances: enough for a log, cheap at any N."""
 
+MIN_ROWS = 16
+MAX_PAIRS = 1 << 28
+"""With more than 512 classes, fewer rows, so that the log stays cheap at any C too."""
+
 
 @torch.no_grad()
 def agreement(student: Tensor, teacher: Tensor) -> dict[str, Tensor]:
-    """Rank agreement of two sets of logits, on at most :data:`MAX_ROWS` rows.
+    """Rank agreement of two sets of logits, on :data:`MAX_ROWS` rows or fewer.
 
     Args:
         student (Tensor): Student logits, (N, C).
@@ -26,7 +30,8 @@ def agreement(student: Tensor, teacher: Tensor) -> dict[str, Tensor]:
     """
     if not len(student):
         return {}
-    stride = -(-len(student) // MAX_ROWS)
+    rows = min(MAX_ROWS, max(MIN_ROWS, MAX_PAIRS // student.shape[1] ** 2))
+    stride = -(-len(student) // rows)
     student, teacher = student.detach()[::stride], teacher[::stride]
     tau = kendall_tau(student, teacher, surrogate='sign').mean()
     top1 = (student.argmax(1) == teacher.argmax(1)).float().mean()

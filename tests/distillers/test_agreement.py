@@ -2,7 +2,7 @@ import pytest
 import torch
 from scipy.stats import kendalltau
 
-from mmdet_kdrank.distillers.agreement import MAX_ROWS, agreement
+from mmdet_kdrank.distillers.agreement import MAX_ROWS, MIN_ROWS, agreement
 
 
 def test_agreement_is_the_mean_hard_tau_and_the_top1_share():
@@ -18,7 +18,10 @@ def test_agreement_is_the_mean_hard_tau_and_the_top1_share():
     assert not found['distill_tau'].requires_grad
 
 
-def test_only_a_bounded_sample_is_looked_at(monkeypatch):
+@pytest.mark.parametrize(
+    ('classes', 'most'), [(3, MAX_ROWS), (512, MAX_ROWS), (1024, 256), (5000, MIN_ROWS)]
+)
+def test_only_a_bounded_sample_is_looked_at(monkeypatch, classes, most):
     seen = []
 
     def spy(student, teacher, surrogate):
@@ -26,8 +29,9 @@ def test_only_a_bounded_sample_is_looked_at(monkeypatch):
         return torch.zeros(len(student))
 
     monkeypatch.setattr('mmdet_kdrank.distillers.agreement.kendall_tau', spy)
-    agreement(torch.zeros(10 * MAX_ROWS + 1, 3), torch.zeros(10 * MAX_ROWS + 1, 3))
-    assert MAX_ROWS // 2 < seen[0] <= MAX_ROWS
+    logits = torch.zeros(10 * MAX_ROWS + 1, 1).expand(-1, classes)
+    agreement(logits, logits)
+    assert most // 2 < seen[0] <= most
 
 
 def test_no_rows_have_no_agreement():
