@@ -98,13 +98,19 @@ def _panel(
     axes.yaxis.set_minor_locator(NullLocator())
     values = sorted({float(row[axis]) for row in rows})
     axes.set_xticks(values, [f'{value:,.0f}' for value in values], rotation=30)
+    # Room for the labels.
+    axes.set_ylim(top=4 * axes.get_ylim()[1])
+    right = max(x for x, *_ in ends)
     for x, y, name, colour in _apart(ends):
+        # Lines that end early have others to their right, and nothing above them.
+        inside = x < right
         axes.annotate(
             name,
             (x, y),
-            xytext=(6, 0),
+            xytext=(-4, 4) if inside else (6, 0),
             textcoords='offset points',
-            va='center',
+            ha='right' if inside else 'left',
+            va='bottom' if inside else 'center',
             color=colour,
             fontsize=9,
             annotation_clip=False,
