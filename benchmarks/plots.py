@@ -100,7 +100,7 @@ def _panel(
     axes.set_xticks(values, [f'{value:,.0f}' for value in values], rotation=30)
     # Room for the labels.
     axes.set_ylim(top=4 * axes.get_ylim()[1])
-    right = max(x for x, *_ in ends)
+    left, right = min(ends)[0], max(ends)[0]
     for x, y, name, colour in _apart(ends):
         # Lines that end early have others to their right, and nothing above them.
         inside = x < right
@@ -109,7 +109,7 @@ def _panel(
             (x, y),
             xytext=(-4, 4) if inside else (6, 0),
             textcoords='offset points',
-            ha='right' if inside else 'left',
+            ha='left' if not inside else 'right' if x == left else 'center',
             va='bottom' if inside else 'center',
             color=colour,
             fontsize=9,
