@@ -31,7 +31,7 @@ setup(
             sources=[f'{CSRC}/native.c'],
             depends=[f'{CSRC}/panel.h', f'{CSRC}/lanes.h'],
             extra_compile_args=['-O3', '-g0', '-pthread', '-Wno-psabi'],
-            extra_link_args=['-pthread'],
+            extra_link_args=['-pthread', '-ldl'],
             py_limited_api=True,
             optional=True,
         )

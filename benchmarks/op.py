@@ -16,7 +16,7 @@ from benchmarks.script import Script, Step, main
 # On a CPU, what holds all N C^2 pairs would take minutes on the large sizes. Rows are independent:
 # all candidates are compared on as many of them as make so many pairs; those that hold no pairs run
 # on all rows as well, unless a call would take too long.
-_CPU_PAIRS = 1 << 24
+_CPU_PAIRS = 1 << 23
 # Fewer would leave vectors and threads without work.
 _LEAST_ROWS = 32
 _MAX_CALL_S = 2.0

@@ -3,10 +3,12 @@
  * It takes addresses and strides and knows neither torch nor NumPy, so that one build serves every
  * version of them and, by CPython's limited API, of Python.
  */
+#define _GNU_SOURCE /* RTLD_DEFAULT */
 #define PY_SSIZE_T_CLEAN
 #define Py_LIMITED_API 0x030A0000
 #include <Python.h>
 
+#include <dlfcn.h>
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -158,18 +160,22 @@ static runner *widest(enum instructions limit) {
     return run_plain;
 }
 
+/* A call and how far it is; the threads at it take the next panel until there is none. */
 typedef struct {
     const task *task;
-    int64_t first, last;
+    int64_t next;
     int failed;
-} share;
+} job;
 
-static void *run_share(void *argument) {
-    share *s = argument;
-    const int64_t columns = s->task->columns;
+static void run_job(void *argument) {
+    job *j = argument;
+    const task *x = j->task;
+    const int64_t columns = x->columns;
     void *memory = NULL;
-    s->failed = posix_memalign(&memory, sizeof(lanes), 5 * (size_t)columns * sizeof(lanes));
-    if (s->failed) return NULL;
+    if (posix_memalign(&memory, sizeof(lanes), 5 * (size_t)columns * sizeof(lanes))) {
+        __atomic_store_n(&j->failed, 1, __ATOMIC_RELAXED);
+        return;
+    }
     lanes *buffer = memory;
     panel p = {.columns = columns,
                .student = buffer,
@@ -177,34 +183,44 @@ static void *run_share(void *argument) {
                .valid = buffer + 2 * columns,
                .grad_ab = buffer + 3 * columns,
                .grad_aa = buffer + 4 * columns};
-    runner *run = widest(s->task->instructions);
-    for (int64_t first = s->first; first < s->last; first += LANES)
-        run(s->task, &p, first, s->last - first < LANES ? s->last - first : LANES);
+    runner *run = widest(x->instructions);
+    int64_t first;
+    while ((first = __atomic_fetch_add(&j->next, LANES, __ATOMIC_RELAXED)) < x->rows)
+        run(x, &p, first, x->rows - first < LANES ? x->rows - first : LANES);
     free(memory);
-    return NULL;
 }
+
+/* GNU's interface of OpenMP, which other implementations of it have too. */
+typedef void parallel(void (*function)(void *), void *data, unsigned threads, unsigned flags);
 
 enum { MAX_THREADS = 256 };
 
-/* Threads live for one call: no pool to collide with torch's, or to be lost in a fork. */
+static void *run_job_in_thread(void *argument) {
+    run_job(argument);
+    return NULL;
+}
+
+/* Torch's own OpenMP threads, where the process has some: for milliseconds after an operation they
+ * wait for the next one without giving up their cores, so that other threads find none. Found by
+ * name, since torch's library of OpenMP is none that could be linked to. */
 static int run_task(const task *x, int threads) {
-    const int64_t panels = (x->rows + LANES - 1) / LANES;
-    if (threads > MAX_THREADS) threads = MAX_THREADS;
-    if (threads > panels) threads = panels > 0 ? (int)panels : 1;
-    pthread_t handles[MAX_THREADS];
-    share shares[MAX_THREADS];
-    int started[MAX_THREADS] = {0}, failed = 0;
-    for (int n = threads - 1; n >= 0; n--) {
-        int64_t last = panels * (n + 1) / threads * LANES;
-        shares[n] = (share){x, panels * n / threads * LANES, last < x->rows ? last : x->rows, 0};
-        started[n] = n > 0 && pthread_create(&handles[n], NULL, run_share, &shares[n]) == 0;
-        if (!started[n]) run_share(&shares[n]);
+    job j = {x, 0, 0};
+    parallel *openmp = (parallel *)dlsym(RTLD_DEFAULT, "GOMP_parallel");
+    if (threads <= 1) {
+        run_job(&j);
+    } else if (openmp) {
+        openmp(run_job, &j, (unsigned)threads, 0);
+    } else {
+        pthread_t handles[MAX_THREADS];
+        int started = 0;
+        if (threads > MAX_THREADS) threads = MAX_THREADS;
+        while (started < threads - 1 &&
+               !pthread_create(&handles[started], NULL, run_job_in_thread, &j))
+            started++;
+        run_job(&j);
+        while (started > 0) pthread_join(handles[--started], NULL);
     }
-    for (int n = 0; n < threads; n++) {
-        if (started[n]) pthread_join(handles[n], NULL);
-        failed |= shares[n].failed;
-    }
-    return failed;
+    return j.failed;
 }
 
 #define ADDRESS(x) ((void *)(uintptr_t)(x))
