@@ -75,14 +75,9 @@ def fake_tau_and_derivative(
     )
 
 
-def scale_direction(grad_tau: Tensor, direction: Tensor, scale: Tensor, student: Tensor) -> Tensor:
-    """The gradient of the student's logits, in their dtype, shape (N, C)."""
-    return (direction * (grad_tau * scale)[:, None]).to(student.dtype)
-
-
-def save_derivative(ctx: Any, inputs: tuple, output: tuple[Tensor, Tensor, Tensor]) -> None:
-    """What backward needs. The student's values are not: it stands for the missing second order."""
-    ctx.save_for_backward(output[1], output[2], inputs[0])
+def scale_direction(grad_tau: Tensor, direction: Tensor, scale: Tensor, like: Tensor) -> Tensor:
+    """The gradient of the student's logits, in the dtype of ``like``, shape (N, C)."""
+    return (direction * (grad_tau * scale)[:, None]).to(like.dtype)
 
 
 def refuse_second_order(ctx: Any, *grads: Tensor) -> None:
@@ -103,9 +98,9 @@ class KendallTauBackward(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(grad_tau: Tensor, direction: Tensor, scale: Tensor, student: Tensor) -> Tensor:
+    def forward(grad_tau: Tensor, direction: Tensor, scale: Tensor, like: Tensor) -> Tensor:
         """See :func:`scale_direction`."""
-        return scale_direction(grad_tau, direction, scale, student)
+        return scale_direction(grad_tau, direction, scale, like)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple, output: Tensor) -> None:
@@ -115,10 +110,13 @@ class KendallTauBackward(torch.autograd.Function):
 
 
 class KendallTau(torch.autograd.Function):
-    """:func:`tau_and_derivative` with the gradient of the module's docstring, for eager mode."""
+    """:func:`tau_and_derivative` with the gradient of the module's docstring, for eager mode.
+
+    Call it through :func:`differentiable_tau`.
+    """
 
     @staticmethod
-    def forward(*inputs: Any) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(link: Tensor | None, *inputs: Any) -> tuple[Tensor, Tensor, Tensor]:
         """See :func:`tau_and_derivative`."""
         return tau_and_derivative(*inputs)
 
@@ -128,19 +126,27 @@ class KendallTau(torch.autograd.Function):
         ctx.mark_non_differentiable(output[1], output[2])
         # Else zeros of shape (N, C) are made for the direction in every backward pass.
         ctx.set_materialize_grads(False)
-        save_derivative(ctx, inputs, output)
+        ctx.save_for_backward(output[1], output[2], inputs[0])
 
     @staticmethod
     def backward(ctx: Any, grad_tau: Tensor | None, *unused: None) -> tuple[Tensor | None, ...]:
         """The gradient of the student's logits."""
         if grad_tau is None:
-            return (None,) * 10
-        return KendallTauBackward.apply(grad_tau, *ctx.saved_tensors), *[None] * 9
+            return (None,) * 11
+        return None, KendallTauBackward.apply(grad_tau, *ctx.saved_tensors), *[None] * 9
 
     @staticmethod
-    def vmap(info: Any, in_dims: tuple, *inputs: Any) -> tuple[tuple, tuple]:
+    def vmap(info: Any, in_dims: tuple, link: Tensor | None, *inputs: Any) -> tuple[tuple, tuple]:
         """Maps over a batch by taking its samples as further rows."""
-        return fold_batch(KendallTau.apply, info.batch_size, in_dims, inputs)
+        return fold_batch(differentiable_tau, info.batch_size, in_dims[1:], inputs)
+
+
+def differentiable_tau(student: Tensor, *inputs: Any) -> tuple[Tensor, Tensor, Tensor]:
+    """:func:`tau_and_derivative`, with a gradient in the student where ``derivative`` is set."""
+    # What leads a second derivative to its refusal. Not the student itself: kept for backward, it
+    # could not be changed in place meanwhile, though its values are not needed any more.
+    link = student[:0].clone() if inputs[-1] else None
+    return KendallTau.apply(link, student, *inputs)
 
 
 def fold_batch(function: Any, size: int, in_dims: tuple, inputs: tuple) -> tuple[tuple, tuple]:

@@ -15,7 +15,7 @@ from torch import Tensor
 from mmdet_kdrank.ops import library
 from mmdet_kdrank.ops.backends import BACKENDS
 from mmdet_kdrank.ops.checks import check_choice, check_logits, check_mask, check_positive
-from mmdet_kdrank.ops.derivative import KendallTau
+from mmdet_kdrank.ops.derivative import differentiable_tau
 from mmdet_kdrank.ops.forms import FORMS
 from mmdet_kdrank.ops.surrogates import SURROGATES
 
@@ -106,4 +106,4 @@ def kendall_tau(
     derivative = student.requires_grad and torch.is_grad_enabled()
     if library.AVAILABLE and torch.compiler.is_compiling():
         return torch.ops.mmdet_kdrank.kendall_tau(student, teacher, mask, *options, derivative)[0]
-    return KendallTau.apply(student, teacher, mask, *options, derivative)[0]
+    return differentiable_tau(student, teacher, mask, *options, derivative)[0]

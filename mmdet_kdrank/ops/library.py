@@ -13,7 +13,6 @@ from mmdet_kdrank.ops.derivative import (
     fake_tau_and_derivative,
     fold_batch,
     refuse_second_order,
-    save_derivative,
     scale_direction,
     tau_and_derivative,
 )
@@ -29,8 +28,13 @@ def _backward(ctx: Any, grad_tau: Tensor, *unused: Tensor | None) -> tuple[Tenso
     return torch.ops.mmdet_kdrank.kendall_tau_backward(grad_tau, *ctx.saved_tensors), *[None] * 9
 
 
-def _fake_backward(grad_tau: Tensor, direction: Tensor, scale: Tensor, student: Tensor) -> Tensor:
-    return direction.new_empty(direction.shape, dtype=student.dtype)
+def _setup_context(ctx: Any, inputs: tuple, output: tuple[Tensor, Tensor, Tensor]) -> None:
+    # The student stands for the missing second order; a graph knows no changes in place.
+    ctx.save_for_backward(output[1], output[2], inputs[0])
+
+
+def _fake_backward(grad_tau: Tensor, direction: Tensor, scale: Tensor, like: Tensor) -> Tensor:
+    return direction.new_empty(direction.shape, dtype=like.dtype)
 
 
 def _register() -> None:
@@ -42,7 +46,7 @@ def _register() -> None:
     )
     torch.library.impl(_OP, 'default', tau_and_derivative)
     torch.library.register_fake(_OP, fake_tau_and_derivative)
-    torch.library.register_autograd(_OP, _backward, setup_context=save_derivative)
+    torch.library.register_autograd(_OP, _backward, setup_context=_setup_context)
     torch.library.register_vmap(
         _OP,
         lambda info, in_dims, *inputs: fold_batch(
@@ -50,7 +54,7 @@ def _register() -> None:
         ),
     )
     torch.library.define(
-        _BACKWARD, '(Tensor grad_tau, Tensor direction, Tensor scale, Tensor student) -> Tensor'
+        _BACKWARD, '(Tensor grad_tau, Tensor direction, Tensor scale, Tensor like) -> Tensor'
     )
     torch.library.impl(_BACKWARD, 'default', scale_direction)
     torch.library.register_fake(_BACKWARD, _fake_backward)

@@ -12,7 +12,7 @@ from torch import Tensor
 from mmdet_kdrank.ops.backends.base import Backend, PairRequest, PairSums, sum_dtype
 
 try:
-    from mmdet_kdrank.ops import _native
+    import mmdet_kdrank.ops._native as _native
 except ImportError as error:
     _native = None
     _MISSING = (
