@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
-from mmdet.registry import MODELS, TASK_UTILS
+from mmdet.registry import TASK_UTILS
 from mmdet.structures import DetDataSample
 from mmengine.logging import MessageHub, print_log
 from torch import Tensor, nn
@@ -15,6 +15,8 @@ from .agreement import agreement
 from .class_output import ClassOutput
 from .classes import align_classes
 from .dead_branches import cut_dead_branches
+from .finite import assert_finite
+from .loss_entries import build_losses
 from .preprocessing import TeacherInput
 from .samples import DistillSamples
 from .student_class import check_arguments, student_class
@@ -70,7 +72,7 @@ class DistillMixin:
         self._teacher_source = source
         self._teacher: Teacher | None = None
         self._teacher_input: TeacherInput | None = None
-        self.distill_losses = _build_losses(distill_losses)
+        self.distill_losses = build_losses(distill_losses)
         self.selector: Callable[[DistillSamples], DistillSamples] = TASK_UTILS.build(
             selector or self.default_selector
         )
@@ -204,67 +206,38 @@ class DistillMixin:
         for name, loss in self.distill_losses.items():
             weight, labels = chosen.weights, {}
             if getattr(loss, 'requires_labels', False):
-                if chosen.labels is None:
-                    raise ValueError(
-                        f'distill_losses.{name}: {type(loss).__name__} needs hard labels, and the '
-                        "student's head does not pass one label a prior to loss_cls. Choose a "
-                        'loss that needs none.'
-                    )
-                column = self._classes.column_of(chosen.labels)
-                known = (column >= 0) & (column < pred.shape[1])
-                weight, labels = weight * known, {'labels': column.where(known, 0)}
+                known, columns = self._label_columns(name, chosen, pred.shape[1])
+                weight, labels = weight * known, {'labels': columns}
             values[name] = scale * loss(
                 pred, soft_label, weight=weight, avg_factor=chosen.avg_factor, **labels
             )
-        _assert_finite(prefix, samples, values)
+        behind = ', '.join(prefix + name for name in values)
+        assert_finite(
+            {
+                f"the student's logits behind {behind}": samples.student,
+                f"the teacher's logits behind {behind}": samples.teacher,
+                **{f'the value of {prefix}{name}': value for name, value in values.items()},
+            }
+        )
         values.update(agreement(pred, soft_label))
         return {prefix + name: value for name, value in values.items()}
 
-
-def _build_losses(configs: dict[str, dict]) -> nn.ModuleDict:
-    losses = nn.ModuleDict()
-    for name, config in configs.items():
-        if 'loss' not in name:
+    def _label_columns(
+        self, name: str, chosen: DistillSamples, columns: int
+    ) -> tuple[Tensor, Tensor]:
+        """Which rows have a label among the distilled columns, and that column, both (N,)."""
+        if chosen.labels is None:
             raise ValueError(
-                f'distill_losses.{name}: MMEngine adds up only names that contain "loss", so this '
-                f'entry would never be trained. Rename it, say loss_{name}.'
+                f'distill_losses.{name}: {type(self.distill_losses[name]).__name__} needs hard '
+                "labels, and the student's head does not pass one label a prior to loss_cls. "
+                'Choose a loss that needs none.'
             )
-        try:
-            losses[name] = MODELS.build(config)
-        except (KeyError, TypeError, ValueError, AssertionError) as error:
-            raise type(error)(f'distill_losses.{name}: {error}') from error
-        if losses[name].state_dict() or list(losses[name].parameters()):
-            raise ValueError(
-                f'distill_losses.{name}: {type(losses[name]).__name__} has weights of its own, '
-                "which would be written into the student's checkpoint. Use a loss without."
-            )
-    return losses
+        column = self._classes.column_of(chosen.labels)
+        known = (column >= 0) & (column < columns)
+        return known, column.where(known, 0)
 
 
 def _training_classes() -> tuple[str, ...] | None:
     meta = MessageHub.get_current_instance().get_info('dataset_meta') or {}
     classes = meta.get('classes')
     return tuple(classes) if classes else None
-
-
-def _assert_finite(prefix: str, samples: DistillSamples, values: dict[str, Tensor]) -> None:
-    tensors = {
-        f"the student's logits behind {', '.join(prefix + name for name in values)}": (
-            samples.student
-        ),
-        f"the teacher's logits behind {', '.join(prefix + name for name in values)}": (
-            samples.teacher
-        ),
-        **{f'the value of {prefix}{name}': value for name, value in values.items()},
-    }
-    # Both extremes are finite where all values are: one pass without temporaries, and one transfer
-    # from the device for all tensors; which one is at fault is asked only then.
-    extremes = [bound for t in tensors.values() if t.numel() for bound in t.detach().aminmax()]
-    if not extremes or torch.stack(extremes).isfinite().all():
-        return
-    name, tensor = next((n, t) for n, t in tensors.items() if not t.isfinite().all())
-    wrong = int((~tensor.isfinite()).sum())
-    raise FloatingPointError(
-        f'{wrong} of {tensor.numel()} values of {name} are not finite. Nothing was updated in '
-        'this iteration; lower the learning rate, clip gradients, or check the teacher checkpoint.'
-    )
