@@ -1,0 +1,74 @@
+"""The survey as CSV, one row a config."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from .configs import StockConfig
+from .outcome import NOT_RUN, Outcome
+from .runs import Run, family_of, head_of
+
+COLUMNS = (
+    *('config', 'family', 'detector', 'head', 'loss_cls', 'result', 'reason'),
+    *('seconds', 'run', 'date', 'commit'),
+)
+
+
+def rows_of(
+    configs: Iterable[StockConfig],
+    runs: Iterable[Run],
+    outcomes: Mapping[str, Outcome],
+    origin: dict[str, str],
+) -> list[dict[str, str]]:
+    """Describe what became of each config.
+
+    Args:
+        configs (Iterable[StockConfig]): All configs.
+        runs (Iterable[Run]): Their runs.
+        outcomes (Mapping[str, Outcome]): By key of the run.
+        origin (dict[str, str]): Further columns that all rows share.
+
+    Returns:
+        list[dict[str, str]]: A row a config that has an outcome or nothing to run.
+    """
+    run_of = {name: run for run in runs for name in run.configs}
+    rows = []
+    for config in configs:
+        row = dict.fromkeys(COLUMNS, '') | {'config': config.name} | origin
+        if config.model is None:
+            rows.append(row | dict(result=NOT_RUN, reason=config.problem))
+            continue
+        run = run_of[config.name]
+        if (outcome := outcomes.get(run.key)) is None:
+            continue
+        head, loss = head_of(config.model)
+        rows.append(
+            row
+            | dict(
+                family=family_of(config.model['type']),
+                detector=config.model['type'],
+                head=head,
+                loss_cls=loss,
+                result=outcome.result,
+                reason=outcome.reason,
+                seconds=f'{outcome.seconds:.1f}',
+                run=run.configs[0],
+            )
+        )
+    return rows
+
+
+def write_rows(path: Path, rows: Iterable[dict[str, str]]) -> None:
+    """Write rows as CSV."""
+    with path.open('w', encoding='utf-8', newline='') as file:
+        writer = csv.DictWriter(file, COLUMNS, lineterminator='\n')
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """Read what :func:`write_rows` wrote."""
+    with path.open(encoding='utf-8', newline='') as file:
+        return list(csv.DictReader(file))
