@@ -1,9 +1,10 @@
 """Detectors that train a student beside a frozen teacher."""
 
+from . import heads  # noqa: F401  (imported for what it declares)
 from .class_output import ClassOutput, class_output, declare_class_output
 from .samples import DistillSamples
 from .selectors import AllSamples, PositiveSamples, ScoreWeightedSamples, TopkSamples
-from .single_stage import DistillSingleStageDetector
+from .single_stage import DistillSingleStageDetector, DistillSingleStageInstanceSegmentor
 from .two_stage import DistillTwoStageDetector
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     'ClassOutput',
     'DistillSamples',
     'DistillSingleStageDetector',
+    'DistillSingleStageInstanceSegmentor',
     'DistillTwoStageDetector',
     'PositiveSamples',
     'ScoreWeightedSamples',

@@ -18,6 +18,7 @@ from .dead_branches import cut_dead_branches
 from .finite import assert_finite
 from .loss_entries import build_losses
 from .preprocessing import TeacherInput
+from .refusals import reason_against
 from .samples import DistillSamples
 from .student_class import check_arguments, student_class
 from .teacher import Teacher, TeacherSource
@@ -47,6 +48,7 @@ class DistillMixin:
     """
 
     family: type[nn.Module]
+    teachers: tuple[type[nn.Module], ...]
     default_selector: dict
 
     def __new__(cls, *args: Any, student_type: str | None = None, **kwargs: Any) -> DistillMixin:
@@ -161,10 +163,13 @@ class DistillMixin:
     def _match_teacher(self) -> None:
         """Check that student and teacher correspond, now that the training set is known."""
         teacher = self._teacher
-        if not isinstance(teacher.model, self.family):
+        if reason := reason_against(type(teacher.model)):
+            raise ValueError(f'A {type(teacher.model).__name__} cannot be a teacher: {reason}.')
+        if not isinstance(teacher.model, self.teachers):
             raise ValueError(
                 f'The teacher is a {type(teacher.model).__name__}, {type(self).__name__} needs a '
-                f"{self.family.__name__}. Choose a teacher of the student's family."
+                f'{" or ".join(kind.__name__ for kind in self.teachers)}. Choose a teacher of the '
+                "student's family."
             )
         outputs = self.check_heads(teacher.model)
         for ours, theirs in outputs:

@@ -6,17 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from mmdet.models.dense_heads import (
-    ATSSHead,
-    FCOSHead,
-    GFLHead,
-    RetinaHead,
-    RetinaSepBNHead,
-    SSDHead,
-    TOODHead,
-    YOLOV3Head,
-)
-from mmdet.models.roi_heads.bbox_heads import BBoxHead, ConvFCBBoxHead, DoubleConvFCBBoxHead
 from torch import Tensor, nn
 
 
@@ -33,6 +22,7 @@ class ClassOutput:
             activation (turned back into logits); ``'joint'`` for dense heads whose one map holds
             box, objectness and class of each prior, class last.
         joint_offset (int): For ``'joint'``: how many values of a prior precede its classes.
+        extra (int): How many values of a RoI or prior follow its classes and are none.
     """
 
     activation: str
@@ -40,18 +30,51 @@ class ClassOutput:
     background: bool
     kind: str = 'logits'
     joint_offset: int = 0
+    extra: int = 0
 
     @property
     def channels(self) -> int:
         """Class channels of one RoI or prior, background included."""
         return self.num_classes + int(self.background)
 
+    @property
+    def values(self) -> int:
+        """All values of one RoI or prior in the output that holds its classes."""
+        return self.joint_offset + self.channels + self.extra
+
+    def logits(self, output: Tensor) -> Tensor:
+        """Take the class logits out of what the head gives for each RoI or prior.
+
+        Args:
+            output (Tensor): (..., values).
+
+        Returns:
+            Tensor: (..., channels); ``output`` itself where that is all there is.
+
+        Raises:
+            ValueError: If there are more or fewer values than declared.
+        """
+        if output.shape[-1] != self.values:
+            raise ValueError(
+                f'A class output of {output.shape[-1]} values is not the declared {self.values} '
+                f'({self}). Declare the head with what its forward really returns.'
+            )
+        if self.values > self.channels:
+            output = output[..., self.joint_offset : self.joint_offset + self.channels]
+        return self.as_logits(output)
+
+    def as_logits(self, scores: Tensor) -> Tensor:
+        """Turn class outputs of any shape into logits, where the head gives probabilities."""
+        if self.kind != 'probabilities':
+            return scores
+        eps = torch.finfo(scores.dtype).eps
+        return torch.logit(scores.clamp(eps, 1 - eps))
+
     def rows(self, level: Tensor) -> Tensor:
         """Lay one level's class map out with an explicit class axis.
 
         Args:
-            level (Tensor): Class map of one level, (B, A * channels, H, W); for ``'joint'``
-                (B, A * (joint_offset + channels), H, W).
+            level (Tensor): Class map of one level, (B, A * values, H, W).
 
         Returns:
             Tensor: Class logits, (B, H * W * A, channels): MMDetection's own order of priors.
@@ -59,19 +82,13 @@ class ClassOutput:
         Raises:
             ValueError: If the map's channels are no multiple of the declared ones.
         """
-        per_prior = self.channels + self.joint_offset
         batch, channels, height, width = level.shape
-        if channels % per_prior:
+        if channels % self.values:
             raise ValueError(
-                f'A class map of {channels} channels does not divide into priors of {per_prior} '
+                f'A class map of {channels} channels does not divide into priors of {self.values} '
                 f'values ({self}). Declare the head with what its forward really returns.'
             )
-        rows = level.permute(0, 2, 3, 1).reshape(batch, -1, per_prior)
-        rows = rows[..., self.joint_offset :]
-        if self.kind == 'probabilities':
-            eps = torch.finfo(rows.dtype).eps
-            rows = torch.logit(rows.clamp(eps, 1 - eps))
-        return rows
+        return self.logits(level.permute(0, 2, 3, 1).reshape(batch, -1, self.values))
 
 
 _DECLARATIONS: dict[type, Callable[[nn.Module], ClassOutput]] = {}
@@ -82,7 +99,8 @@ def declare_class_output(*head_types: type) -> Callable:
 
     A subclass that inherits ``forward`` and ``forward_single`` inherits the declaration; one that
     overrides either must declare its own. The decorated function takes a head and returns its
-    :class:`ClassOutput`. The first element of what a dense head's ``forward`` returns holds the
+    :class:`ClassOutput`, or raises TypeError with the reason why the head cannot be distilled. The
+    first element of what a head's ``forward`` returns holds the class output: of a dense head the
     class maps, one a level.
 
     Example:
@@ -114,7 +132,9 @@ def class_output(head: nn.Module) -> ClassOutput:
         TypeError: If that class has declared nothing; its output is never guessed.
     """
     owner = next(
-        cls for cls in type(head).__mro__ if {'forward', 'forward_single'} & vars(cls).keys()
+        cls
+        for cls in type(head).__mro__
+        if cls in _DECLARATIONS or {'forward', 'forward_single'} & vars(cls).keys()
     )
     if owner not in _DECLARATIONS:
         known = ', '.join(sorted(cls.__name__ for cls in _DECLARATIONS))
@@ -125,38 +145,3 @@ def class_output(head: nn.Module) -> ClassOutput:
             f'mmdet_kdrank.distillers.declare_class_output; declared are {known}.'
         )
     return _DECLARATIONS[owner](head)
-
-
-@declare_class_output(BBoxHead, ConvFCBBoxHead, DoubleConvFCBBoxHead)
-def _roi_bbox_head(head: BBoxHead) -> ClassOutput:
-    if head.custom_cls_channels:
-        raise TypeError(
-            f'{type(head).__name__} cannot be distilled with {type(head.loss_cls).__name__}: that '
-            'loss adds class channels of its own to num_classes + 1. Use a loss_cls over '
-            'num_classes + 1 channels.'
-        )
-    activation = 'sigmoid' if head.loss_cls.use_sigmoid else 'softmax'
-    return ClassOutput(activation, head.num_classes, background=True)
-
-
-@declare_class_output(ATSSHead, FCOSHead, GFLHead, RetinaHead, RetinaSepBNHead, SSDHead)
-def _dense_logits(head: nn.Module) -> ClassOutput:
-    activation = 'sigmoid' if head.use_sigmoid_cls else 'softmax'
-    return ClassOutput(activation, head.num_classes, background=not head.use_sigmoid_cls)
-
-
-@declare_class_output(TOODHead)
-def _dense_probabilities(head: TOODHead) -> ClassOutput:
-    return ClassOutput('sigmoid', head.num_classes, background=False, kind='probabilities')
-
-
-@declare_class_output(YOLOV3Head)
-def _dense_joint(head: YOLOV3Head) -> ClassOutput:
-    box_and_objectness = head.num_attrib - head.num_classes
-    return ClassOutput(
-        'sigmoid',
-        head.num_classes,
-        background=False,
-        kind='joint',
-        joint_offset=box_and_objectness,
-    )

@@ -20,18 +20,22 @@ class AllSamples:
     """Every row, with the weight and the normaliser of the student's own class loss.
 
     For RoIs that is weight 1 and the number of RoIs; for anchors weight 0 outside the image and
-    the number of positives, at least 1.
+    the number of positives, at least 1. Where a head does not tell ``loss_cls`` its normaliser
+    (TOOD, RTMDet, YOLOv3), it is the number of positives.
     """
 
     def __call__(self, samples: DistillSamples) -> DistillSamples:
         """Keep all rows; raises ValueError where the student's head tells no label weights."""
-        if samples.weights is None or samples.avg_factor is None:
+        if samples.weights is None:
             raise ValueError(
                 "AllSamples weighs rows as the student's own class loss does, and the student's "
-                'head does not pass one weight a prior and an avg_factor to loss_cls. Choose '
+                'head does not pass one label and weight a prior to loss_cls. Choose '
                 "selector=dict(type='TopkSamples') or 'ScoreWeightedSamples'."
             )
-        return replace(samples, avg_factor=max(float(samples.avg_factor), 1.0))
+        factor = samples.avg_factor
+        if factor is None:
+            factor = samples.positive().sum()
+        return replace(samples, avg_factor=max(float(factor), 1.0))
 
 
 @TASK_UTILS.register_module()

@@ -8,13 +8,19 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
+from mmdet.models.dense_heads import GuidedAnchorHead
 from mmdet.models.detectors import SingleStageDetector
+from mmdet.models.detectors.single_stage_instance_seg import SingleStageInstanceSegmentor
 from mmdet.registry import MODELS
 from torch import Tensor, nn
+
+from mmdet_kdrank.ops.checks import check_choice
 
 from .base import DistillMixin
 from .capture import watch_forward
 from .class_output import ClassOutput, class_output
+from .class_targets import ClassTargets, RowOrder, watch_class_targets
+from .priors import assert_comparable
 from .samples import DistillSamples
 
 
@@ -24,42 +30,42 @@ class DenseRecord:
 
     Args:
         outputs (list): What ``forward`` returned, one entry a call.
-        targets (list): One (pred, labels, weights, avg_factor) a call of ``loss_cls``.
+        targets (list[ClassTargets]): Calls of its class loss.
     """
 
     outputs: list = field(default_factory=list)
-    targets: list[tuple[Tensor, Any, Tensor | None, Any]] = field(default_factory=list)
+    targets: list[ClassTargets] = field(default_factory=list)
 
 
-@MODELS.register_module()
-class DistillSingleStageDetector(DistillMixin, SingleStageDetector):
-    """A RetinaNet-like student that learns from a teacher anchor by anchor.
+class DenseDistillMixin(DistillMixin):
+    """A dense detector that learns from a teacher anchor by anchor.
 
-    The student's head runs once. Student and teacher must have the same levels and priors. See
-    :class:`~mmdet_kdrank.distillers.base.DistillMixin` for the arguments.
+    The student's head runs once.
+
+    Args:
+        priors (str): ``'same'``: student and teacher must have the same levels and priors, which
+            are compared one by one. ``'cell'``: the same levels and strides; cells of the maps are
+            compared, by the highest logit of each class among the priors of a cell. For sigmoid
+            heads with other numbers of anchors a place, or anchors beside points.
+        **options: See :class:`~mmdet_kdrank.distillers.base.DistillMixin`.
     """
 
-    family = SingleStageDetector
     default_selector = dict(type='TopkSamples')
-    # Whether loss_cls gets the rows in the order in which they are laid out here; found out on
-    # the first batch.
-    _same_rows: bool | None = None
+    teachers = (SingleStageDetector, SingleStageInstanceSegmentor)
+
+    def __init__(self, *args: Any, priors: str = 'same', **options: Any) -> None:
+        check_choice('priors', priors, ('same', 'cell'))
+        super().__init__(*args, **options)
+        self.priors = priors
+        self._row_order = RowOrder()
 
     @contextmanager
     def capture_student(self) -> Iterator[DenseRecord]:
         """Record what the head returns and what it passes to its own class loss."""
         record = DenseRecord()
-
-        def observe_loss(arguments: dict, _: Tensor) -> None:
-            pred, target = list(arguments.values())[:2]
-            labels = target[0] if isinstance(target, (tuple, list)) else target
-            record.targets.append(
-                (pred.detach(), labels, arguments.get('weight'), arguments.get('avg_factor'))
-            )
-
         with (
             watch_forward(self.bbox_head, lambda _, out: record.outputs.append(out)),
-            watch_forward(self.bbox_head.loss_cls, observe_loss),
+            watch_class_targets(self.bbox_head) as record.targets,
         ):
             yield record
 
@@ -74,8 +80,9 @@ class DistillSingleStageDetector(DistillMixin, SingleStageDetector):
             )
         ours, theirs = self._outputs[0]
         with torch.no_grad():
-            teacher, theirs_per_level = _lay_out(theirs, self.teacher_logits(teacher_features))
-        student, per_level = _lay_out(ours, captured.outputs[0][0])
+            maps = self.teacher_logits(teacher_features)
+            teacher, theirs_per_level = _lay_out(theirs, maps, self.priors)
+        student, per_level = _lay_out(ours, captured.outputs[0][0], self.priors)
         if per_level != theirs_per_level:
             raise ValueError(
                 f"The student's head has {[n for _, n in per_level]} priors a level on this batch, "
@@ -100,72 +107,69 @@ class DistillSingleStageDetector(DistillMixin, SingleStageDetector):
 
     def teacher_logits(self, features: tuple[Tensor, ...]) -> list[Tensor]:
         """The teacher's class maps, one a level, (B, A * channels, H, W)."""
-        return list(self._teacher.model.bbox_head(features)[0])
+        head = self._teacher.model.bbox_head
+        if isinstance(head, GuidedAnchorHead):
+            # In evaluation it classifies only where the batch's first image may show something.
+            head.training = True
+        return list(head(features)[0])
 
     def check_heads(self, teacher: nn.Module) -> list[tuple[ClassOutput, ClassOutput]]:
         """Pair the two dense heads, which must have the same priors."""
+        for side, detector in (('student', self), ('teacher', teacher)):
+            if not getattr(detector, 'with_bbox', True):
+                raise TypeError(
+                    f'The {side} has no bbox_head: it classifies masks, not priors, so that there '
+                    'are no class logits of a prior to distil.'
+                )
         ours, theirs = class_output(self.bbox_head), class_output(teacher.bbox_head)
-        _assert_same_priors(self.bbox_head, teacher.bbox_head)
+        assert_comparable(self.bbox_head, teacher.bbox_head, self.priors)
+        if self.priors == 'cell' and 'softmax' in (ours.activation, theirs.activation):
+            raise ValueError(
+                "priors='cell' takes the highest logit among the priors of a cell, and those of a "
+                "softmax are known only up to a shift of each prior. Use priors='same'."
+            )
         return [(ours, theirs)]
 
     def _with_targets(self, samples: DistillSamples, record: DenseRecord) -> DistillSamples:
-        """Add labels, weights and normaliser where loss_cls got one label for each row."""
-        labels = [labels for _, labels, _, _ in record.targets]
-        if sum(len(pred) for pred, *_ in record.targets) != len(samples) or not all(
-            isinstance(label, Tensor) and label.dim() == 1 and not label.is_floating_point()
-            for label in labels
-        ):
+        """Add labels, weights and normaliser where the class loss got one label for each row."""
+        output = self._outputs[0][0]
+        calls = [replace(call, pred=output.as_logits(call.pred)) for call in record.targets]
+        targets = self._row_order.arrange(calls, samples.student.detach(), samples.image)
+        if targets is None:
             return samples
-        if self._same_rows is None:
-            preds = torch.cat([pred.flatten(1) for pred, *_ in record.targets])
-            self._same_rows = torch.equal(preds, samples.student.detach())
-        if not self._same_rows:
-            return samples
-        return replace(
-            samples,
-            labels=torch.cat(labels),
-            weights=torch.cat(
-                [
-                    pred.new_ones(len(pred)) if weight is None else weight
-                    for pred, _, weight, _ in record.targets
-                ]
-            ),
-            avg_factor=record.targets[0][3],
-        )
+        labels, weights, avg_factor = targets
+        return replace(samples, labels=labels, weights=weights, avg_factor=avg_factor)
 
 
-def _lay_out(output: ClassOutput, maps: list[Tensor]) -> tuple[Tensor, list[tuple[int, int]]]:
-    """Rows of all levels, (N, channels), and the images and priors an image of each level.
+@MODELS.register_module()
+class DistillSingleStageDetector(DenseDistillMixin, SingleStageDetector):
+    """A RetinaNet-like student; see :class:`DenseDistillMixin`."""
+
+    family = SingleStageDetector
+
+
+@MODELS.register_module()
+class DistillSingleStageInstanceSegmentor(DenseDistillMixin, SingleStageInstanceSegmentor):
+    """A YOLACT- or CondInst-like student, by the class logits of its box head.
+
+    See :class:`DenseDistillMixin`.
+    """
+
+    family = SingleStageInstanceSegmentor
+
+
+def _lay_out(
+    output: ClassOutput, maps: list[Tensor], priors: str
+) -> tuple[Tensor, list[tuple[int, int]]]:
+    """Rows of all levels, (N, channels), and the images and rows an image of each level.
 
     A function of its own so that the levels are freed: with every anchor they weigh as much again.
     """
     levels = [output.rows(level) for level in maps]
+    if priors == 'cell':
+        levels = [
+            rows.unflatten(1, (level.shape[-2] * level.shape[-1], -1)).amax(2)
+            for rows, level in zip(levels, maps, strict=True)
+        ]
     shapes = [(len(level), level.shape[1]) for level in levels]
     return torch.cat([level.flatten(0, 1) for level in levels]), shapes
-
-
-def _assert_same_priors(student: nn.Module, teacher: nn.Module) -> None:
-    generators = [getattr(head, 'prior_generator', None) for head in (student, teacher)]
-    if None in generators:
-        raise TypeError(
-            f'{type(student).__name__} or {type(teacher).__name__} has no prior_generator, so it '
-            'cannot be told whether the rows of student and teacher correspond.'
-        )
-    levels = [generator.num_levels for generator in generators]
-    if levels[0] != levels[1]:
-        raise ValueError(
-            f"The student's head has {levels[0]} levels, the teacher's {levels[1]}. Give both "
-            'the same neck outputs and strides.'
-        )
-    # A small grid shows strides, offsets and the priors of a place alike.
-    ours, theirs = (
-        generator.grid_priors([(2, 3)] * count, device='cpu')
-        for generator, count in zip(generators, levels, strict=True)
-    )
-    for level, (a, b) in enumerate(zip(ours, theirs, strict=True)):
-        if a.shape != b.shape or not torch.allclose(a, b):
-            raise ValueError(
-                f'Student and teacher place different priors on level {level}: '
-                f"{generators[0]} against {generators[1]}. Give the student the teacher's "
-                'prior generator (strides, scales, ratios).'
-            )

@@ -9,6 +9,8 @@ from typing import Any
 from mmdet.registry import MODELS
 from mmengine.config import Config
 
+from .refusals import reason_against
+
 OWN_DETECTOR = {'TridentRoIHead': 'TridentFasterRCNN'}
 """Heads of MMDetection whose detector takes its family's arguments but overrides its methods."""
 
@@ -26,7 +28,7 @@ def student_class(distiller: type, student_type: str | None) -> type:
 
     Raises:
         KeyError: If no detector of that name is registered.
-        ValueError: If it is a distiller itself, or of another family.
+        ValueError: If it is a distiller itself, of another family, or cannot be distilled.
     """
     if student_type is None:
         return distiller
@@ -42,6 +44,8 @@ def student_class(distiller: type, student_type: str | None) -> type:
             f'student_type={student_type!r} is a distilling detector itself. Give the type that '
             "the student's stock config has."
         )
+    if reason := reason_against(student):
+        raise ValueError(f'A {student_type} cannot be distilled: {reason}.')
     if not issubclass(student, distiller.family):
         raise ValueError(
             f'student_type={student_type!r} is no {distiller.family.__name__}, so '

@@ -23,13 +23,13 @@ class RoIRecord:
     """What one stage of the student's RoI head classified.
 
     Args:
-        logits (Tensor): Class logits, (N, C), with their graph.
+        output (Tensor): Class output, (N, values), with its graph.
         rois (Tensor): (N, 5): index of the image, then x1, y1, x2, y2 in pixels of the input.
         labels (Tensor): Assigned labels, (N,).
         weights (Tensor): Label weights, (N,).
     """
 
-    logits: Tensor
+    output: Tensor
     rois: Tensor
     labels: Tensor
     weights: Tensor
@@ -46,6 +46,7 @@ class DistillTwoStageDetector(DistillMixin, TwoStageDetector):
     """
 
     family = TwoStageDetector
+    teachers = (TwoStageDetector,)
     default_selector = dict(type='AllSamples')
 
     @contextmanager
@@ -56,39 +57,45 @@ class DistillTwoStageDetector(DistillMixin, TwoStageDetector):
         with ExitStack() as stack:
             for head, stage in zip(heads, records, strict=True):
 
-                def observe(arguments: dict, result: dict, stage: list = stage) -> None:
-                    labels, weights = result['bbox_targets'][:2]
-                    stage.append(
-                        RoIRecord(arguments['cls_score'], arguments['rois'], labels, weights)
-                    )
+                def observe(arguments: dict, _: dict, stage: list = stage) -> None:
+                    # Without a reduction a sampler ranks RoIs by their loss (OHEM, PISA).
+                    if arguments.get('reduction_override') != 'none':
+                        names = ('cls_score', 'rois', 'labels', 'label_weights')
+                        stage.append(RoIRecord(*(arguments[name] for name in names)))
 
-                stack.enter_context(watch_method(head, 'loss_and_target', observe))
+                stack.enter_context(watch_method(head, 'loss', observe))
             yield records
 
     def compare(
         self, captured: list[list[RoIRecord]], teacher_features: tuple[Tensor, ...]
     ) -> Iterator[tuple[str, float, DistillSamples]]:
         """Classify the student's RoIs with the teacher's head, stage by stage."""
+        with torch.no_grad():
+            context = _context(self._teacher.model.roi_head, teacher_features)
         for stage, (records, (output, theirs)) in enumerate(
             zip(captured, self._outputs, strict=True)
         ):
             if len(records) != 1:
                 raise NotImplementedError(
                     f'{type(self.roi_head).__name__} computed the class loss of stage {stage} '
-                    f'{len(records)} times through loss_and_target, not once, so its logits '
+                    f'{len(records)} times, not once, so its logits '
                     'cannot be told apart. This RoI head is not supported.'
                 )
             record = records[0]
-            if len(record.rois):
+            image, boxes = record.rois[:, 0], record.rois[:, 1:]
+            # Trident students classify each picture once a branch, as pictures of their own.
+            image = image % len(teacher_features[0])
+            if len(boxes):
+                rois = torch.cat([image[:, None], boxes], 1)
                 with torch.no_grad():
-                    teacher = self._teacher_logits(stage, teacher_features, record.rois)
+                    teacher = self._teacher_logits(stage, teacher_features, rois, context)
             else:
                 # Not every box head of MMDetection takes an empty batch.
-                teacher = record.logits.new_zeros(0, theirs.channels)
+                teacher = record.output.new_zeros(0, theirs.channels)
             samples = DistillSamples(
-                student=record.logits,
+                student=output.logits(record.output),
                 teacher=teacher,
-                image=record.rois[:, 0].long(),
+                image=image.long(),
                 activation=output.activation,
                 background=output.background,
                 num_classes=output.num_classes,
@@ -106,7 +113,11 @@ class DistillTwoStageDetector(DistillMixin, TwoStageDetector):
     def teacher_logits(self, features: tuple[Tensor, ...]) -> list[Tensor]:
         """The teacher's class logits of two RoIs of the first image, (2, channels) a stage."""
         rois = features[0].new_tensor([[0, 0, 0, 16, 24], [0, 4, 4, 30, 20]])
-        return [self._teacher_logits(stage, features, rois) for stage in range(len(self._outputs))]
+        context = _context(self._teacher.model.roi_head, features)
+        return [
+            self._teacher_logits(stage, features, rois, context)
+            for stage in range(len(self._outputs))
+        ]
 
     def check_heads(self, teacher: nn.Module) -> list[tuple[ClassOutput, ClassOutput]]:
         """Pair the box heads of both RoI heads, stage by stage."""
@@ -117,11 +128,6 @@ class DistillTwoStageDetector(DistillMixin, TwoStageDetector):
                     f"The {side}'s {type(roi_head).__name__} is neither a StandardRoIHead nor a "
                     'CascadeRoIHead, so its class logits per RoI are not known.'
                 )
-            if getattr(roi_head, 'with_semantic', False):
-                raise TypeError(
-                    f"The {side}'s {type(roi_head).__name__} classifies with a semantic branch, "
-                    'which is not supported. Choose one without.'
-                )
         ours, theirs = _bbox_heads(self), _bbox_heads(teacher)
         if len(ours) != len(theirs):
             raise ValueError(
@@ -130,11 +136,23 @@ class DistillTwoStageDetector(DistillMixin, TwoStageDetector):
             )
         return [(class_output(a), class_output(b)) for a, b in zip(ours, theirs, strict=True)]
 
-    def _teacher_logits(self, stage: int, features: tuple[Tensor, ...], rois: Tensor) -> Tensor:
+    def _teacher_logits(
+        self, stage: int, features: tuple[Tensor, ...], rois: Tensor, context: dict[str, Tensor]
+    ) -> Tensor:
         roi_head = self._teacher.model.roi_head
-        if isinstance(roi_head, CascadeRoIHead):
-            return roi_head._bbox_forward(stage, features, rois)['cls_score']
-        return roi_head._bbox_forward(features, rois)['cls_score']
+        stages = (stage,) if isinstance(roi_head, CascadeRoIHead) else ()
+        results = roi_head._bbox_forward(*stages, features, rois, **context)
+        return self._outputs[stage][1].logits(results['cls_score'])
+
+
+def _context(roi_head: nn.Module, features: tuple[Tensor, ...]) -> dict[str, Tensor]:
+    """What a RoI head looks at beside the RoIs: semantic segmentation (HTC), the image (SCNet)."""
+    context = {}
+    if getattr(roi_head, 'with_semantic', False):
+        context['semantic_feat'] = roi_head.semantic_head(features)[1]
+    if getattr(roi_head, 'with_glbctx', False):
+        context['glbctx_feat'] = roi_head.glbctx_head(features)[1]
+    return context
 
 
 def _bbox_heads(detector: TwoStageDetector) -> list[nn.Module]:

@@ -1,11 +1,11 @@
 import pytest
 import torch
-from mmdet.models.dense_heads import RetinaHead
+from mmdet.models.dense_heads import ATSSHead, RetinaHead
 from mmdet.registry import MODELS
 from mmengine.hub import get_config
 
 from mmdet_kdrank.distillers import ClassOutput, class_output, declare_class_output
-from tests.detectors import ATSS, CASCADE, FASTER, FCOS, GFL, RETINA
+from tests.detectors import ATSS, FCOS, GFL, RETINA
 
 TOOD = 'tood/tood_r50_fpn_1x_coco.py'
 YOLOV3 = 'yolo/yolov3_d53_8xb8-320-273e_coco.py'
@@ -23,8 +23,7 @@ def test_dense_rows_match_what_the_head_itself_makes_of_its_map(name):
     assert output.num_classes == 7
     priors = head.num_base_priors
     priors = priors[0] if isinstance(priors, list) else priors
-    per_prior = output.channels + output.joint_offset
-    level = torch.rand(2, priors * per_prior, 3, 4)
+    level = torch.rand(2, priors * output.values, 3, 4)
     rows = output.rows(level)
     assert rows.shape == (2, 3 * 4 * priors, output.channels)
     # Image 1, row 2, column 1, prior 0, channel 5.
@@ -34,31 +33,13 @@ def test_dense_rows_match_what_the_head_itself_makes_of_its_map(name):
     assert rows[1, (2 * 4 + 1) * priors, 5] == value
 
 
-def test_softmax_and_sigmoid_and_where_the_background_is():
-    def declared(name, **changes):
-        model = get_config(f'mmdet::{name}').model
-        head = model.roi_head.bbox_head if 'roi_head' in model else model.bbox_head
-        head = head[0] if isinstance(head, list) else head
-        return class_output(MODELS.build({**head, **changes}))
-
-    assert declared(FASTER) == ClassOutput('softmax', 80, background=True)
-    assert declared(CASCADE) == ClassOutput('softmax', 80, background=True)
-    assert declared(RETINA) == ClassOutput('sigmoid', 80, background=False)
-    assert declared(SSD) == ClassOutput('softmax', 80, background=True)
-    assert declared(RETINA, loss_cls=dict(type='CrossEntropyLoss')) == ClassOutput(
-        'softmax', 80, background=True
-    )
-    assert declared(FASTER, loss_cls=dict(type='CrossEntropyLoss', use_sigmoid=True)) == (
-        ClassOutput('sigmoid', 80, background=True)
-    )
-    assert declared(TOOD).kind == 'probabilities'
-    assert declared(YOLOV3).joint_offset == 5
-
-
 def test_a_head_that_declares_nothing_is_refused():
-    head = MODELS.build(get_config('mmdet::vfnet/vfnet_r50_fpn_1x_coco.py').model.bbox_head)
-    with pytest.raises(TypeError, match='VFNetHead.*declares no class output.*RetinaHead'):
-        class_output(head)
+    class Rewritten(ATSSHead):
+        def forward_single(self, x, scale):
+            return x
+
+    with pytest.raises(TypeError, match='Rewritten.*declares no class output.*RetinaHead'):
+        class_output(Rewritten(num_classes=3, in_channels=8))
 
 
 def test_a_subclass_inherits_only_with_the_forward():
@@ -81,12 +62,33 @@ def test_a_subclass_inherits_only_with_the_forward():
     assert class_output(Rewritten(**arguments)).num_classes == 3
 
 
-def test_channels_added_by_a_loss_are_refused():
-    head = get_config(f'mmdet::{FASTER}').model.roi_head.bbox_head
-    head.loss_cls = dict(type='SeesawLoss', num_classes=80)
-    head.cls_predictor_cfg = dict(type='NormedLinear', tempearture=20)
-    with pytest.raises(TypeError, match='SeesawLoss.*class channels of its own'):
-        class_output(MODELS.build(head))
+def test_a_declaration_may_refuse():
+    class Strange(RetinaHead):
+        pass
+
+    @declare_class_output(Strange)
+    def _(head):
+        raise TypeError('Strange cannot be distilled: it is strange.')
+
+    with pytest.raises(TypeError, match='it is strange'):
+        class_output(Strange(num_classes=3, in_channels=8))
+
+
+def test_what_precedes_and_follows_the_classes_is_left_out():
+    output = ClassOutput('softmax', 3, background=True, joint_offset=2, extra=1)
+    values = torch.arange(14.0).reshape(2, 7)
+    assert output.logits(values).tolist() == [[2, 3, 4, 5], [9, 10, 11, 12]]
+    plain = ClassOutput('sigmoid', 7, background=False)
+    assert plain.logits(values) is values
+    with pytest.raises(ValueError, match='output of 6 values is not the declared 7'):
+        output.logits(values[:, :6])
+
+
+def test_probabilities_become_logits():
+    output = ClassOutput('sigmoid', 2, background=False, kind='probabilities')
+    logits = torch.tensor([[-3.0, 2.0]])
+    torch.testing.assert_close(output.logits(logits.sigmoid()), logits)
+    assert output.logits(torch.tensor([[0.0, 1.0]])).isfinite().all()
 
 
 def test_a_map_that_does_not_divide_is_refused():

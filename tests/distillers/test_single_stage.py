@@ -1,6 +1,8 @@
 import pytest
 import torch
+from mmdet.models.dense_heads import ATSSHead
 from mmdet.models.losses import KnowledgeDistillationKLDivLoss
+from mmdet.registry import MODELS
 
 from mmdet_kdrank.distillers.capture import watch_forward
 from tests.detectors import (
@@ -16,6 +18,7 @@ from tests.detectors import (
     training_losses,
 )
 
+GUIDED = 'guided_anchoring/ga-retinanet_r50_fpn_1x_coco.py'
 SELECTORS = ['AllSamples', 'PositiveSamples', 'TopkSamples', 'ScoreWeightedSamples']
 
 
@@ -107,19 +110,16 @@ def test_softmax_heads(tmp_path):
     assert training_losses(model)['loss_kd'] > 0
 
 
-def test_a_head_that_orders_its_class_loss_otherwise_has_no_labels(tmp_path):
-    """PAA passes positives alone, so its labels must not be taken for those of all anchors."""
-    student = small_config(ATSS)
-    student.bbox_head.type = 'PAAHead'
-    student.bbox_head.topk = 9
-    student.train_cfg.assigner = dict(
-        type='MaxIoUAssigner', pos_iou_thr=0.1, neg_iou_thr=0.1, min_pos_iou=0, ignore_iof_thr=-1
-    )
-    checkpoint = save_teacher(small_config(ATSS), tmp_path / 'teacher.pth')
-    options = dict(selector=dict(type='AllSamples'))
-    model = build(distiller_config(student, small_config(ATSS), checkpoint, **options))
+def test_a_head_without_one_label_a_prior_has_none(tmp_path):
+    """FreeAnchor trains on bags of anchors."""
+    student = small_config(RETINA)
+    student.bbox_head.type = 'FreeAnchorRetinaHead'
+    checkpoint = save_teacher(small_config(RETINA), tmp_path / 'teacher.pth')
+    config = distiller_config(student, small_config(RETINA), checkpoint)
+    assert training_losses(build(config))['loss_kd'] > 0
+    config.selector = dict(type='AllSamples')
     with pytest.raises(ValueError, match='AllSamples.*TopkSamples'):
-        training_losses(model)
+        training_losses(build(config))
 
 
 def test_other_priors_are_refused(tmp_path):
@@ -139,11 +139,72 @@ def test_other_levels_are_refused(tmp_path):
         training_losses(make(tmp_path, RETINA, shorten))
 
 
+def test_cells_of_anchors_and_of_points_are_compared_by_their_strongest_prior(tmp_path):
+    """A RetinaNet has nine anchors in the cell of which FCOS has the centre."""
+    teacher = small_config(FCOS, width=8)
+    checkpoint = save_teacher(teacher, tmp_path / 'teacher.pth')
+    options = dict(priors='cell', selector=dict(type='TopkSamples', k=10_000))
+    student = small_config(RETINA)
+    student.bbox_head.anchor_generator.strides = [8, 16, 32, 64, 128]
+    model = build(distiller_config(student, teacher, checkpoint, **options))
+    seen = []
+    with watch_forward(model.bbox_head, lambda _, result: seen.append(result[0])):
+        losses = training_losses(model, shapes=((32, 32), (32, 64)))
+    inputs = model._teacher_input(
+        *model.data_preprocessor(raw_batch(((32, 32), (32, 64))), training=True).values()
+    )
+    expected = flat(model._teacher.model(inputs, mode='tensor')[0], 5)
+    ours = flat(seen[0], 5).reshape(-1, 9, 5).max(1).values
+    kd = KnowledgeDistillationKLDivLoss(T=1)(ours, expected)
+    torch.testing.assert_close(losses['loss_kd'], kd, rtol=1e-4, atol=1e-7)
+
+
+def test_cells_of_softmax_heads_are_refused(tmp_path):
+    def softmax(config):
+        config.bbox_head.loss_cls = dict(type='CrossEntropyLoss')
+
+    student = small_config(RETINA)
+    softmax(student)
+    teacher = small_config(RETINA)
+    softmax(teacher)
+    checkpoint = save_teacher(teacher, tmp_path / 'teacher.pth')
+    with pytest.raises(ValueError, match="priors='cell'.*only up to a shift"):
+        training_losses(build(distiller_config(student, teacher, checkpoint, priors='cell')))
+
+
+def test_an_unknown_choice_of_priors_is_refused():
+    config = distiller_config(small_config(RETINA), {}, 'absent.pth', priors='point')
+    with pytest.raises(ValueError, match='priors.*point.*cell.*same'):
+        MODELS.build(config)
+
+
+def test_a_guided_teacher_classifies_everywhere(tmp_path):
+    """In evaluation its head masks out where the first image shows nothing, and takes one image."""
+    student = small_config(GUIDED)
+    checkpoint = save_teacher(small_config(GUIDED, width=8), tmp_path / 'teacher.pth')
+    model = build(distiller_config(student, small_config(GUIDED, width=8), checkpoint))
+    assert training_losses(model)['loss_kd'] > 0
+
+
+def test_instance_segmentors_are_a_family_of_their_own(tmp_path):
+    teacher = small_config(FCOS)
+    checkpoint = save_teacher(teacher, tmp_path / 'teacher.pth')
+    config = distiller_config(small_config(FCOS), teacher, checkpoint, student_type='CondInst')
+    with pytest.raises(ValueError, match='CondInst.*is no SingleStageDetector'):
+        MODELS.build(config)
+    config.update(type='DistillSingleStageInstanceSegmentor', student_type='FCOS')
+    with pytest.raises(ValueError, match='FCOS.*is no SingleStageInstanceSegmentor'):
+        MODELS.build(config)
+
+
 def test_an_undeclared_head_is_refused(tmp_path):
+    class OwnATSSHead(ATSSHead):
+        def forward_single(self, x, scale):
+            return super().forward_single(x, scale)
+
+    MODELS.register_module(module=OwnATSSHead, force=True)
     checkpoint = save_teacher(small_config(RETINA), tmp_path / 'teacher.pth')
     student = small_config(ATSS)
-    student.bbox_head.type = 'DDODHead'
-    student.bbox_head.loss_iou = student.bbox_head.pop('loss_centerness')
-    student.train_cfg.reg_assigner = student.train_cfg.assigner
-    with pytest.raises(TypeError, match='DDODHead.*declares no class output'):
+    student.bbox_head.type = 'OwnATSSHead'
+    with pytest.raises(TypeError, match='OwnATSSHead.*declares no class output'):
         training_losses(build(distiller_config(student, small_config(RETINA), checkpoint)))

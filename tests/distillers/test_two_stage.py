@@ -1,6 +1,8 @@
 import pytest
 import torch
 from mmdet.models.losses import KnowledgeDistillationKLDivLoss
+from mmdet.models.roi_heads import StandardRoIHead
+from mmdet.registry import MODELS
 
 from mmdet_kdrank.distillers.capture import watch_forward, watch_method
 from tests.detectors import (
@@ -132,7 +134,7 @@ def test_a_subset_in_another_order_is_matched_by_name(tmp_path, monkeypatch):
     with (
         watch_method(
             model.roi_head.bbox_head,
-            'loss_and_target',
+            'loss',
             lambda arguments, _: seen.update(pred=arguments['cls_score'], rois=arguments['rois']),
         ),
     ):
@@ -168,7 +170,8 @@ def test_another_activation_is_refused(tmp_path):
         training_losses(model)
 
 
-def test_a_roi_head_that_computes_its_loss_otherwise_is_refused(tmp_path):
+def test_a_sampler_that_asks_for_losses_does_not_count(tmp_path):
+    """PISA's sampler, like OHEM, calls the class loss of all proposals to rank them."""
     student = small_config(FASTER)
     checkpoint = save_teacher(student, tmp_path / 'teacher.pth')
     student.roi_head.type = 'PISARoIHead'
@@ -177,5 +180,25 @@ def test_a_roi_head_that_computes_its_loss_otherwise_is_refused(tmp_path):
         type='ScoreHLRSampler', num=24, pos_fraction=0.25, k=0.5, bias=0.0
     )
     model = build(distiller_config(student, small_config(FASTER), checkpoint))
-    with pytest.raises(NotImplementedError, match='PISARoIHead.*0 times through loss_and_target'):
+    rows, select = [], model.selector
+    model.selector = lambda samples: rows.append(samples) or select(samples)
+    assert training_losses(model)['loss_kd'] > 0
+    assert len(rows[0]) == 48
+    # It weighs positives anew, by their importance.
+    positive = rows[0].positive()
+    assert positive.any() and not torch.equal(rows[0].weights, torch.ones(48))
+
+
+def test_a_roi_head_that_computes_its_class_loss_twice_is_refused(tmp_path):
+    class TwiceRoIHead(StandardRoIHead):
+        def bbox_loss(self, x, sampling_results):
+            super().bbox_loss(x, sampling_results)
+            return super().bbox_loss(x, sampling_results)
+
+    MODELS.register_module(module=TwiceRoIHead, force=True)
+    student = small_config(FASTER)
+    checkpoint = save_teacher(student, tmp_path / 'teacher.pth')
+    student.roi_head.type = 'TwiceRoIHead'
+    model = build(distiller_config(student, small_config(FASTER), checkpoint))
+    with pytest.raises(NotImplementedError, match='TwiceRoIHead.*stage 0 2 times, not once'):
         training_losses(model)
