@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-SIDE = 128
-"""Pixels along a side of the pictures, which the large pads of some recipes come down to."""
-
 PROPOSALS = 32
 ROIS = 16
+PAD = 128
+"""Pixels along a side, for the recipes that pad every batch to a large square."""
 
 
 def lean_model(model: dict) -> dict:
@@ -29,7 +28,7 @@ def lean_model(model: dict) -> dict:
             stage['sampler']['num'] = ROIS
     for augment in (model.get('data_preprocessor') or {}).get('batch_augments') or ():
         if augment['type'] == 'BatchFixedSizePad':
-            augment['size'] = (SIDE, SIDE)
+            augment['size'] = (PAD, PAD)
     return model
 
 

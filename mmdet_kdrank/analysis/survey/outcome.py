@@ -40,14 +40,19 @@ def outcome_of(error: Exception) -> Outcome:
 
     Returns:
         Outcome: Refused if a ``raise`` of this package started it, with one of :data:`REFUSALS`;
-        not run if a package is missing; else failed.
+        else failed.
     """
     for cause in _chain(error):
-        if isinstance(cause, ImportError):
-            return Outcome(NOT_RUN, f'needs the package {cause.name or cause}')
         if isinstance(cause, REFUSALS) and _raised_here(cause):
             return Outcome(REFUSED, _one_line(cause))
-    return Outcome(FAILED, f'{type(error).__name__}: {_one_line(error)} ({_place(error)})')
+    return Outcome(FAILED, described(error))
+
+
+def described(error: Exception) -> str:
+    """An error in one line: its type, its message and where it was raised."""
+    file, line = _innermost(error)
+    place = f'{"/".join(Path(file).parts[-2:])}:{line}'
+    return f'{type(error).__name__}: {_one_line(error)} ({place})'
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
@@ -62,11 +67,6 @@ def _raised_here(error: BaseException) -> bool:
     return PACKAGE in Path(file).parents and linecache.getline(file, line).lstrip().startswith(
         'raise '
     )
-
-
-def _place(error: BaseException) -> str:
-    file, line = _innermost(error)
-    return f'{"/".join(Path(file).parts[-2:])}:{line}'
 
 
 def _innermost(error: BaseException) -> tuple[str, int]:

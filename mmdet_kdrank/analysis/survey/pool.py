@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -56,7 +54,7 @@ class Attempts:
             sender.close()
             try:
                 if not receiver.poll(self.limits.seconds):
-                    return self._failed(f'took more than {self.limits.seconds:.0f} s', started)
+                    return self._failed(f'took more than {self.limits.seconds:g} s', started)
                 return Outcome(*receiver.recv())
             except EOFError:
                 process.join()

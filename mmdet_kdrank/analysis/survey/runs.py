@@ -7,13 +7,8 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from mmdet.models.detectors import SingleStageDetector, TwoStageDetector
-from mmdet.registry import MODELS
-
 from .configs import StockConfig
 from .lean import lean_model
-
-TWO_STAGE, SINGLE_STAGE, OTHER = 'two-stage', 'single-stage', 'other'
 
 
 @dataclass(frozen=True)
@@ -48,32 +43,19 @@ def runs_of(configs: Iterable[StockConfig]) -> list[Run]:
         configs (Iterable[StockConfig]): Those with a model are taken.
 
     Returns:
-        list[Run]: One of each kind first, so that a survey cut short has seen all kinds; small
-        backbones before large ones.
+        list[Run]: One of each kind first, the smallest, so that a survey cut short has seen all.
     """
     runs: dict[str, Run] = {}
     for config in configs:
         if config.model is not None:
             model = lean_model(config.model)
-            run = runs.setdefault(
-                _digest(model, config.imports), Run(model, config.imports, [])
-            )
+            run = runs.setdefault(_digest(model, config.imports), Run(model, config.imports, []))
             run.configs.append(config.name)
     seen: dict[tuple, int] = {}
     ranks = {}
     for run in sorted(runs.values(), key=lambda run: (_depth(run.model), run.configs)):
         ranks[run.key] = seen[run.kind] = seen.get(run.kind, -1) + 1
     return sorted(runs.values(), key=lambda run: (ranks[run.key] > 0, run.configs))
-
-
-def family_of(detector: str) -> str:
-    """The distillers' family of a registered detector, by its class."""
-    cls = MODELS.get(detector)
-    if isinstance(cls, type) and issubclass(cls, TwoStageDetector):
-        return TWO_STAGE
-    if isinstance(cls, type) and issubclass(cls, SingleStageDetector):
-        return SINGLE_STAGE
-    return OTHER
 
 
 def head_of(model: dict) -> tuple[str, str]:

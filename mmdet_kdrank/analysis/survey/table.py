@@ -3,59 +3,60 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 from .configs import StockConfig
-from .outcome import NOT_RUN, Outcome
-from .runs import Run, family_of, head_of
+from .distilling import family_of
+from .journal import ORIGIN, Journal
+from .outcome import NOT_RUN
+from .runs import Run, head_of
 
 COLUMNS = (
-    *('config', 'family', 'detector', 'head', 'loss_cls', 'result', 'reason'),
-    *('seconds', 'run', 'date', 'commit'),
+    *('config', 'family', 'detector', 'head', 'loss_cls', 'result', 'reason', 'seconds', 'run'),
+    *ORIGIN,
 )
 
 
 def rows_of(
-    configs: Iterable[StockConfig],
-    runs: Iterable[Run],
-    outcomes: Mapping[str, Outcome],
-    origin: dict[str, str],
+    configs: Iterable[StockConfig], runs: Iterable[Run], journal: Journal
 ) -> list[dict[str, str]]:
     """Describe what became of each config.
 
     Args:
         configs (Iterable[StockConfig]): All configs.
         runs (Iterable[Run]): Their runs.
-        outcomes (Mapping[str, Outcome]): By key of the run.
-        origin (dict[str, str]): Further columns that all rows share.
+        journal (Journal): The outcomes of the runs.
 
     Returns:
-        list[dict[str, str]]: A row a config that has an outcome or nothing to run.
+        list[dict[str, str]]: A row a config, in their order; configs of runs that have not been
+        tried are left out.
     """
     run_of = {name: run for run in runs for name in run.configs}
     rows = []
     for config in configs:
-        row = dict.fromkeys(COLUMNS, '') | {'config': config.name} | origin
+        row = dict.fromkeys(COLUMNS, '') | {'config': config.name}
         if config.model is None:
-            rows.append(row | dict(result=NOT_RUN, reason=config.problem))
+            rows.append(row | journal.origin | {'result': NOT_RUN, 'reason': config.problem})
             continue
-        run = run_of[config.name]
-        if (outcome := outcomes.get(run.key)) is None:
+        run = run_of.get(config.name)
+        outcome = run and journal.outcome(run.key)
+        if outcome is None:
             continue
         head, loss = head_of(config.model)
         rows.append(
             row
-            | dict(
-                family=family_of(config.model['type']),
-                detector=config.model['type'],
-                head=head,
-                loss_cls=loss,
-                result=outcome.result,
-                reason=outcome.reason,
-                seconds=f'{outcome.seconds:.1f}',
-                run=run.configs[0],
-            )
+            | journal.origin_of(run.key)
+            | {
+                'family': family_of(config.model['type']),
+                'detector': config.model['type'],
+                'head': head,
+                'loss_cls': loss,
+                'result': outcome.result,
+                'reason': outcome.reason,
+                'seconds': f'{outcome.seconds:.1f}',
+                'run': run.configs[0],
+            }
         )
     return rows
 

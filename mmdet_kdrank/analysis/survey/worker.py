@@ -16,8 +16,9 @@ from pathlib import Path
 import torch
 from mmdet.utils import register_all_modules
 
-from .outcome import WORKS, Outcome, outcome_of
-from .step import training_step
+from .batch import SIZES, Sizes
+from .outcome import NOT_RUN, REFUSED, WORKS, Outcome, described, outcome_of
+from .step import distilling_step, stock_step
 
 # Once, in the process that all attempts are forked from.
 register_all_modules(init_default_scope=False)
@@ -41,15 +42,29 @@ def attempt(
     torch.set_num_threads(1)
     register_all_modules(init_default_scope=True)
     started = time.perf_counter()
+    for module in imports:
+        import_module(module)
+    for sizes in SIZES:
+        outcome = _tried(model, sizes)
+        if outcome.result != NOT_RUN:
+            break
+    results.send((outcome.result, outcome.reason, time.perf_counter() - started))
+
+
+def _tried(model: dict, sizes: Sizes) -> Outcome:
     try:
-        for module in imports:
-            import_module(module)
         with tempfile.TemporaryDirectory() as folder:
-            training_step(model, Path(folder))
-        outcome = Outcome(WORKS)
+            distilling_step(model, sizes, Path(folder))
+        return Outcome(WORKS)
     except Exception as error:
         outcome = outcome_of(error)
-    results.send((outcome.result, outcome.reason, time.perf_counter() - started))
+    if outcome.result == REFUSED:
+        return outcome
+    try:
+        stock_step(model, sizes)
+    except Exception as error:
+        return Outcome(NOT_RUN, f'the stock config does not train here: {described(error)}')
+    return outcome
 
 
 def _redirect(log: str) -> None:
