@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from .agreement import agreement
 from .class_output import ClassOutput
-from .classes import align_classes
+from .classes import ClassAlignment, align_classes
 from .dead_branches import cut_dead_branches
 from .finite import assert_finite
 from .loss_entries import build_losses
@@ -74,6 +74,7 @@ class DistillMixin:
         self._teacher_source = source
         self._teacher: Teacher | None = None
         self._teacher_input: TeacherInput | None = None
+        self._classes: ClassAlignment | None = None
         self.distill_losses = build_losses(distill_losses)
         self.selector: Callable[[DistillSamples], DistillSamples] = TASK_UTILS.build(
             selector or self.default_selector
@@ -84,8 +85,10 @@ class DistillMixin:
         """Initialise the student, then load the teacher onto its device."""
         super().init_weights()
         if self._teacher is None:
-            self._teacher = self._teacher_source.load()
-            self._teacher.model.to(next(self.parameters()).device)
+            teacher = self._teacher_source.load()
+            self._check_teacher(teacher.model)
+            teacher.model.to(next(self.parameters()).device)
+            self._teacher = teacher
 
     def _apply(self, fn: Callable, *args: Any, **kwargs: Any) -> nn.Module:
         if self._teacher is not None:
@@ -116,9 +119,9 @@ class DistillMixin:
                 "The teacher is not loaded: call init_weights() before training (MMEngine's "
                 'Runner does).'
             )
-        first = self._teacher_input is None
+        first = self._classes is None
         if first:
-            self._match_teacher()
+            self._match_classes()
         with self.capture_student() as captured:
             losses = super().loss(batch_inputs, batch_data_samples)
         with torch.no_grad():
@@ -160,27 +163,30 @@ class DistillMixin:
         """
         raise NotImplementedError
 
-    def _match_teacher(self) -> None:
-        """Check that student and teacher correspond, now that the training set is known."""
-        teacher = self._teacher
-        if reason := reason_against(type(teacher.model)):
-            raise ValueError(f'A {type(teacher.model).__name__} cannot be a teacher: {reason}.')
-        if not isinstance(teacher.model, self.teachers):
+    def _check_teacher(self, teacher: nn.Module) -> None:
+        """Check that the heads of student and teacher correspond."""
+        if reason := reason_against(type(teacher)):
+            raise ValueError(f'A {type(teacher).__name__} cannot be a teacher: {reason}.')
+        if not isinstance(teacher, self.teachers):
             raise ValueError(
-                f'The teacher is a {type(teacher.model).__name__}, {type(self).__name__} needs a '
+                f'The teacher is a {type(teacher).__name__}, {type(self).__name__} needs a '
                 f'{" or ".join(kind.__name__ for kind in self.teachers)}. Choose a teacher of the '
                 "student's family."
             )
-        outputs = self.check_heads(teacher.model)
-        for ours, theirs in outputs:
+        self._outputs = self.check_heads(teacher)
+        for ours, theirs in self._outputs:
             if (ours.activation, ours.background) != (theirs.activation, theirs.background):
                 raise ValueError(
                     f"The student's class output is {ours}, the teacher's {theirs}: their logits "
                     'mean different things. Choose a teacher whose head has the same activation '
                     'and the same background channel.'
                 )
-        self._outputs = outputs
-        ours, theirs = outputs[0]
+        self._teacher_input = TeacherInput(self.data_preprocessor, teacher.data_preprocessor)
+
+    def _match_classes(self) -> None:
+        """Match the classes by name, now that the training set is known."""
+        teacher = self._teacher
+        ours, theirs = self._outputs[0]
         self._classes = align_classes(
             _training_classes(), teacher.classes, ours.num_classes, theirs.num_classes
         )
@@ -190,7 +196,6 @@ class DistillMixin:
                 'distribution or a ranking needs two. Give student and teacher more common '
                 'classes, or keep the background channel of a softmax head.'
             )
-        self._teacher_input = TeacherInput(self.data_preprocessor, teacher.model.data_preprocessor)
         print_log(
             f'Distilling {len(self._classes.student)} classes from {type(teacher.model).__name__} '
             f'({teacher.checkpoint}) with {", ".join(self.distill_losses)}.',
