@@ -25,9 +25,10 @@ Every config file that MMDetection {mmdet} ships, {total} without those in `_bas
 the distilling version of itself: the six lines of [Training](training.md#your-own-config), a
 teacher of the same config with other random weights, KL and rank. It *works* if a training step on
 two random pictures of {sizes}
-pixels (SSD: of its own size) logs both losses for every distilled head, each with a gradient, everything is finite, and the checkpoint has the stock detector's keys.
-Pretrained weights are left out and RoIs are few; everything else is as in the config. Configs whose
-models are then the same share one of the {runs} runs.
+pixels (SSD: of its own size) logs both losses for every distilled head, each with a gradient,
+everything is finite, and the checkpoint has the stock detector's keys. Pretrained weights are left
+out and RoIs are few; everything else is as in the config. Configs whose models are then the same
+share one of the {runs} runs.
 
 {date}; torch {torch}, mmdet_kdrank {package}. Some configs need mmpretrain, timm or scikit-image,
 which were installed beside.

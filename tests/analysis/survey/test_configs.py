@@ -42,7 +42,7 @@ def test_a_pattern_chooses_by_name(read):
             f"custom_imports = dict(imports=['no_such_package.models'])\n{MODEL}",
             'needs the package no_such_package',
         ),
-        ("_base_ = 'mmseg::a/b.py'", 'needs the package mmseg'),
+        ("_base_ = 'mmseg::a/b.py'", 'needs the package mmsegmentation'),
     ],
 )
 def test_what_has_no_model_says_why(read, text, problem):

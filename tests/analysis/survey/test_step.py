@@ -21,6 +21,7 @@ WORKS = [
     'rtmdet/rtmdet_tiny_8xb32-300e_coco.py',
     'condinst/condinst_r50_fpn_ms-poly-90k_coco_instance.py',
 ]
+SLOW = [name for name in WORKS if name.startswith(('cascade_rcnn/', 'condinst/'))]
 REFUSALS = {
     'detr/detr_r18_8xb2-500e_coco.py': 'queries are learned',
     'rpn/rpn_r50_fpn_1x_coco.py': 'one class',
@@ -35,7 +36,9 @@ def model_of(name):
     return lean_model(config.model)
 
 
-@pytest.mark.parametrize('name', WORKS)
+@pytest.mark.parametrize(
+    'name', [pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in WORKS]
+)
 def test_works(name, tmp_path):
     distilling_step(model_of(name), SIZES[0], tmp_path)
 
