@@ -58,6 +58,9 @@ def _read(path: Path, name: str) -> StockConfig:
         return StockConfig(name, problem=f'needs the package {_missing_package(error)}')
     if 'type' not in (config.get('model') or {}):
         return StockConfig(name, problem='no model: a schedule, a data set or test-time settings')
+    scope = config.get('default_scope', 'mmdet')
+    if scope != 'mmdet':
+        return StockConfig(name, problem=f"a model of {scope}, not one of MMDetection's detectors")
     imports = config.get('custom_imports', {}).get('imports', ())
     return StockConfig(name, config.model.to_dict(), tuple(imports))
 

@@ -37,6 +37,10 @@ def test_a_pattern_chooses_by_name(read):
     ('text', 'problem'),
     [
         ('max_epochs = 12', 'no model: a schedule, a data set or test-time settings'),
+        (
+            f"default_scope = 'mmpretrain'\n{MODEL}",
+            "a model of mmpretrain, not one of MMDetection's detectors",
+        ),
         ("_base_ = './away.py'", 'inherits from away.py, which is not shipped'),
         (
             f"custom_imports = dict(imports=['no_such_package.models'])\n{MODEL}",
