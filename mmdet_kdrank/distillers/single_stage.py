@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from .base import DistillMixin
 from .capture import watch_forward
 from .class_output import ClassOutput, class_output
+from .prior_boxes import prior_boxes
 from .samples import DistillSamples
 
 
@@ -95,6 +96,9 @@ class DistillSingleStageDetector(DistillMixin, SingleStageDetector):
             activation=ours.activation,
             background=ours.background,
             num_classes=ours.num_classes,
+            boxes=(
+                prior_boxes(self.bbox_head, captured.outputs[0][0]) if self.requires_boxes else None
+            ),
         )
         yield '', 1.0, self._with_targets(samples, captured)
 
