@@ -133,3 +133,8 @@ class CandidateLoss(nn.Module):
                 "ground_truth. Use rows='class', which needs none of them."
             )
         return object_rows(samples, self.candidates)
+
+    def extra_repr(self) -> str:
+        """The options of the rows, for the printed model."""
+        names = ('rows', 'scope', 'candidates', 'score_thr', 'loss_weight')
+        return ', '.join(f'{name}={getattr(self, name)!r}' for name in names)

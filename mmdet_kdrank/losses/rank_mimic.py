@@ -19,15 +19,15 @@ class RankMimicLoss(CandidateLoss):
     The baseline of ``CandidateRankLoss``, on the same rows. The paper's are the positive anchors of
     one object, hence the default ``rows='object'``.
 
-    The paper's text was not at hand, but for its abstract. What is taken from an implementation of
-    it in MMRazor's repository (``mmrazor/models/losses/rank_mimic.py`` at commit ae8fe9a, weight 4
-    on RetinaNet): a row is the positives of one object; the softmax is over their sigmoid scores
-    for the object's class, not over logits; there is no temperature; the divergence is from the
-    teacher's side. Otherwise than there, candidate stands beside candidate: that code first sorts
-    each side by itself, after which it does not matter which anchor has which score. Ours, too, are
-    the mean over all rows of a batch, where that code takes the mean over the objects of an image
-    and then over images; softmax heads, whose scores are those of their softmax; class rows;
-    ``over='log_odds'``; and ``temperature``.
+    Only the paper's abstract was at hand. The details follow an implementation of it in MMRazor's
+    repository (``mmrazor/models/losses/rank_mimic.py`` at commit ae8fe9a): a row is the positives
+    of one object; the softmax is over their sigmoid scores for the object's class, not over logits;
+    there is no temperature; the divergence is from the teacher's side.
+
+    Ours are: that the same anchor stands in the same column on both sides (that code first sorts
+    each side by itself, after which it does not matter which anchor has which score); the mean over
+    all rows of a batch (there over the objects of an image, then over images); softmax heads, whose
+    scores are those of their softmax; class rows; ``over='log_odds'``; and ``temperature``.
 
     Args:
         over: What the softmax is over: ``'scores'``, between 0 and 1, whose distribution is flat

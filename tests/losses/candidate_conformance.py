@@ -173,6 +173,18 @@ class CandidateConformance:
             (grad,) = torch.autograd.grad(actual, samples.student)
             assert not grad.any(), case
 
+    def test_class_rows_need_neither_labels_nor_boxes(self):
+        samples = make_samples()
+        bare = replace(samples, labels=None, boxes=None, ground_truth=None)
+        loss = self.build(**ROWS['class'])
+        assert not loss.requires_labels and not loss.requires_boxes
+        assert torch.equal(loss(bare), loss(samples))
+
+    def test_shows_its_rows_when_printed(self):
+        assert "rows='object', scope='image', candidates=3" in repr(
+            self.build(**ROWS['few of an object'])
+        )
+
     def test_holds_no_state(self):
         """The student's checkpoint stays as it is."""
         assert not self.build().state_dict()
