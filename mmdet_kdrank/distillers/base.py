@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -12,10 +13,12 @@ from mmengine.logging import MessageHub, print_log
 from torch import Tensor, nn
 
 from .agreement import agreement
+from .aligned import align_samples
 from .class_output import ClassOutput
 from .classes import ClassAlignment, align_classes
 from .dead_branches import cut_dead_branches
 from .finite import assert_finite
+from .ground_truth import GroundTruth
 from .loss_entries import build_losses
 from .preprocessing import TeacherInput
 from .refusals import reason_against
@@ -34,8 +37,10 @@ class DistillMixin:
         teacher (dict): ``config``, ``checkpoint`` and optionally ``channels_last`` (see
             :class:`TeacherSource`). Nothing is read before training starts.
         distill_losses (dict[str, dict]): Configs of registered losses, called as
-            ``loss(pred, soft_label, weight=…, avg_factor=…)``. A key is the loss's name in the
-            log and must contain ``loss``.
+            ``loss(pred, soft_label, weight=…, avg_factor=…)`` on the rows that the selector chose;
+            those with ``requires_samples = True`` as ``loss(samples)`` on all rows
+            (:func:`align_samples`), with boxes and ground truth if ``requires_boxes = True``. A key
+            is the loss's name in the log and must contain ``loss``.
         student_type (str, optional): The student's own detector class. Defaults to MMDetection's
             base class of the family.
         selector (dict, optional): Which RoIs or anchors count, a selector of ``TASK_UTILS``.
@@ -130,6 +135,9 @@ class DistillMixin:
         if first:
             self._trim_teacher(features)
         for prefix, scale, samples in self.compare(captured, features):
+            if self.requires_boxes:
+                objects = GroundTruth.from_data_samples(batch_data_samples)
+                samples = replace(samples, ground_truth=objects)
             distilled = self._distill(prefix, scale, samples)
             taken = losses.keys() & distilled.keys()
             if taken:
@@ -139,6 +147,11 @@ class DistillMixin:
                 )
             losses.update(distilled)
         return losses
+
+    @property
+    def requires_boxes(self) -> bool:
+        """Whether a loss asks for the boxes of the samples and for the ground truth."""
+        return any(getattr(loss, 'requires_boxes', False) for loss in self.distill_losses.values())
 
     def capture_student(self) -> Any:
         """Context in which the student's class logits are recorded, as :meth:`compare` takes."""
@@ -190,11 +203,16 @@ class DistillMixin:
         self._classes = align_classes(
             _training_classes(), teacher.classes, ours.num_classes, theirs.num_classes
         )
-        if len(self._classes.student) + (ours.background and self.channels == 'all') < 2:
+        columns = len(self._classes.student) + (ours.background and self.channels == 'all')
+        along_candidates = ours.activation == 'sigmoid' and all(
+            getattr(loss, 'requires_samples', False) for loss in self.distill_losses.values()
+        )
+        if columns < 2 and not along_candidates:
             raise ValueError(
                 f'channels={self.channels!r} leaves one column of logits to distil, and a '
                 'distribution or a ranking needs two. Give student and teacher more common '
-                'classes, or keep the background channel of a softmax head.'
+                'classes, keep the background channel of a softmax head, or distil a sigmoid head '
+                'with losses along the candidates alone, such as CandidateRankLoss.'
             )
         print_log(
             f'Distilling {len(self._classes.student)} classes from {type(teacher.model).__name__} '
@@ -209,15 +227,27 @@ class DistillMixin:
         print_log(f'The teacher runs without {", ".join(cut) or "nothing"}.', logger='current')
 
     def _distill(self, prefix: str, scale: float, samples: DistillSamples) -> dict[str, Tensor]:
-        background = samples.background and self.channels == 'all'
+        samples = align_samples(samples, self._classes)
         chosen = self.selector(samples)
-        pred, soft_label = self._classes.select(chosen.student, chosen.teacher, background)
+        pred, soft_label = chosen.student, chosen.teacher
+        if samples.background and self.channels == 'foreground':
+            pred, soft_label = pred[:, :-1], soft_label[:, :-1]
         values = {}
         for name, loss in self.distill_losses.items():
+            labelled = getattr(loss, 'requires_labels', False)
+            if labelled and samples.labels is None:
+                raise ValueError(
+                    f'distill_losses.{name}: {type(loss).__name__} needs hard labels, and the '
+                    "student's head does not pass one label a prior to loss_cls. Choose a loss "
+                    'that needs none.'
+                )
+            if getattr(loss, 'requires_samples', False):
+                values[name] = scale * loss(samples)
+                continue
             weight, labels = chosen.weights, {}
-            if getattr(loss, 'requires_labels', False):
-                known, columns = self._label_columns(name, chosen, pred.shape[1])
-                weight, labels = weight * known, {'labels': columns}
+            if labelled:
+                known = (chosen.labels >= 0) & (chosen.labels < pred.shape[1])
+                weight, labels = weight * known, {'labels': chosen.labels.where(known, 0)}
             values[name] = scale * loss(
                 pred, soft_label, weight=weight, avg_factor=chosen.avg_factor, **labels
             )
@@ -231,20 +261,6 @@ class DistillMixin:
         )
         values.update(agreement(pred, soft_label))
         return {prefix + name: value for name, value in values.items()}
-
-    def _label_columns(
-        self, name: str, chosen: DistillSamples, columns: int
-    ) -> tuple[Tensor, Tensor]:
-        """Which rows have a label among the distilled columns, and that column, both (N,)."""
-        if chosen.labels is None:
-            raise ValueError(
-                f'distill_losses.{name}: {type(self.distill_losses[name]).__name__} needs hard '
-                "labels, and the student's head does not pass one label a prior to loss_cls. "
-                'Choose a loss that needs none.'
-            )
-        column = self._classes.column_of(chosen.labels)
-        known = (column >= 0) & (column < columns)
-        return known, column.where(known, 0)
 
 
 def _training_classes() -> tuple[str, ...] | None:
