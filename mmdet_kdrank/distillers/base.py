@@ -15,8 +15,9 @@ from .agreement import agreement
 from .class_output import ClassOutput
 from .classes import align_classes
 from .dead_branches import cut_dead_branches
+from .features import FeatureDistillation
 from .finite import assert_finite
-from .loss_entries import build_losses
+from .loss_entries import add_entries, build_losses
 from .preprocessing import TeacherInput
 from .samples import DistillSamples
 from .student_class import check_arguments, student_class
@@ -35,6 +36,8 @@ class DistillMixin:
         distill_losses (dict[str, dict]): Configs of registered losses, called as
             ``loss(pred, soft_label, weight=…, avg_factor=…)``. A key is the loss's name in the
             log and must contain ``loss``.
+        distill_features (dict[str, dict], optional): Configs of registered losses on the necks'
+            levels, called as ``loss(student_levels, teacher_levels)``; keys as above.
         student_type (str, optional): The student's own detector class. Defaults to MMDetection's
             base class of the family.
         selector (dict, optional): Which RoIs or anchors count, a selector of ``TASK_UTILS``.
@@ -58,6 +61,7 @@ class DistillMixin:
         *args: Any,
         teacher: dict,
         distill_losses: dict[str, dict],
+        distill_features: dict[str, dict] | None = None,
         student_type: str | None = None,
         selector: dict | None = None,
         channels: str = 'all',
@@ -72,7 +76,16 @@ class DistillMixin:
         self._teacher_source = source
         self._teacher: Teacher | None = None
         self._teacher_input: TeacherInput | None = None
-        self.distill_losses = build_losses(distill_losses)
+        self.distill_losses = build_losses(distill_losses, 'distill_losses')
+        self.distill_features = FeatureDistillation(distill_features or {})
+        twice = self.distill_losses.keys() & self.distill_features.keys()
+        if twice:
+            raise ValueError(
+                f'{", ".join(sorted(twice))} stands both in distill_losses and in '
+                'distill_features. Rename one: a name is one line of the log.'
+            )
+        # What a schedule multiplies each entry by; the configured weight comes on top.
+        self.distill_factors = dict.fromkeys([*self.distill_losses, *self.distill_features], 1.0)
         self.selector: Callable[[DistillSamples], DistillSamples] = TASK_UTILS.build(
             selector or self.default_selector
         )
@@ -106,7 +119,8 @@ class DistillMixin:
             several carry its prefix (``s0.``).
 
         Raises:
-            RuntimeError: If :meth:`init_weights` has not run.
+            RuntimeError: If :meth:`init_weights` has not run, or nobody saves the adapters.
+            ValueError: If student, teacher and losses do not fit together.
             FloatingPointError: If logits or a distillation loss are not finite.
         """
         if self._teacher is None:
@@ -116,8 +130,9 @@ class DistillMixin:
             )
         first = self._teacher_input is None
         if first:
+            self.distill_features.require_saved()
             self._match_teacher()
-        with self.capture_student() as captured:
+        with self.capture_student() as captured, self.distill_features.watch(self) as levels:
             losses = super().loss(batch_inputs, batch_data_samples)
         with torch.no_grad():
             inputs = self._teacher_input(batch_inputs, batch_data_samples)
@@ -125,14 +140,9 @@ class DistillMixin:
         if first:
             self._trim_teacher(features)
         for prefix, scale, samples in self.compare(captured, features):
-            distilled = self._distill(prefix, scale, samples)
-            taken = losses.keys() & distilled.keys()
-            if taken:
-                raise ValueError(
-                    f"distill_losses has {', '.join(sorted(taken))}, a name that the student's "
-                    'own losses use. Give the entry another name that contains "loss".'
-                )
-            losses.update(distilled)
+            add_entries(losses, self._distill(prefix, scale, samples), 'distill_losses')
+        distilled = self.distill_features(levels, features, self.distill_factors)
+        add_entries(losses, distilled, 'distill_features')
         return losses
 
     def capture_student(self) -> Any:
@@ -188,7 +198,7 @@ class DistillMixin:
         self._teacher_input = TeacherInput(self.data_preprocessor, teacher.model.data_preprocessor)
         print_log(
             f'Distilling {len(self._classes.student)} classes from {type(teacher.model).__name__} '
-            f'({teacher.checkpoint}) with {", ".join(self.distill_losses)}.',
+            f'({teacher.checkpoint}) with {", ".join(self.distill_factors)}.',
             logger='current',
         )
 
@@ -204,11 +214,15 @@ class DistillMixin:
         pred, soft_label = self._classes.select(chosen.student, chosen.teacher, background)
         values = {}
         for name, loss in self.distill_losses.items():
+            factor = scale * self.distill_factors[name]
+            if not factor:
+                values[name] = pred.new_zeros(())
+                continue
             weight, labels = chosen.weights, {}
             if getattr(loss, 'requires_labels', False):
                 known, columns = self._label_columns(name, chosen, pred.shape[1])
                 weight, labels = weight * known, {'labels': columns}
-            values[name] = scale * loss(
+            values[name] = factor * loss(
                 pred, soft_label, weight=weight, avg_factor=chosen.avg_factor, **labels
             )
         behind = ', '.join(prefix + name for name in values)
