@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 from typing import Any
 
 import torch
@@ -51,6 +51,8 @@ class DistillMixin:
 
     family: type[nn.Module]
     default_selector: dict
+    # Entries that are not computed in this iteration.
+    _idle: Set[str] = frozenset()
 
     def __new__(cls, *args: Any, student_type: str | None = None, **kwargs: Any) -> DistillMixin:
         """Make the object of the class that keeps what the student's own class overrides."""
@@ -132,6 +134,8 @@ class DistillMixin:
         if first:
             self.distill_features.require_saved()
             self._match_teacher()
+        # On the first batch all are, so that what does not fit shows then.
+        self._idle = set() if first else {n for n, f in self.distill_factors.items() if not f}
         with self.capture_student() as captured, self.distill_features.watch(self) as levels:
             losses = super().loss(batch_inputs, batch_data_samples)
         with torch.no_grad():
@@ -141,7 +145,7 @@ class DistillMixin:
             self._trim_teacher(features)
         for prefix, scale, samples in self.compare(captured, features):
             add_entries(losses, self._distill(prefix, scale, samples), 'distill_losses')
-        distilled = self.distill_features(levels, features, self.distill_factors)
+        distilled = self.distill_features(levels, features, self.distill_factors, self._idle)
         add_entries(losses, distilled, 'distill_features')
         return losses
 
@@ -214,14 +218,14 @@ class DistillMixin:
         pred, soft_label = self._classes.select(chosen.student, chosen.teacher, background)
         values = {}
         for name, loss in self.distill_losses.items():
-            factor = scale * self.distill_factors[name]
-            if not factor:
+            if name in self._idle:
                 values[name] = pred.new_zeros(())
                 continue
             weight, labels = chosen.weights, {}
             if getattr(loss, 'requires_labels', False):
                 known, columns = self._label_columns(name, chosen, pred.shape[1])
                 weight, labels = weight * known, {'labels': columns}
+            factor = scale * self.distill_factors[name]
             values[name] = factor * loss(
                 pred, soft_label, weight=weight, avg_factor=chosen.avg_factor, **labels
             )

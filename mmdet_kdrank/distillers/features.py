@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -96,14 +96,19 @@ class FeatureDistillation(nn.ModuleDict):
             yield calls
 
     def forward(
-        self, calls: list[Levels], teacher: Levels, factors: Mapping[str, float]
+        self,
+        calls: list[Levels],
+        teacher: Levels,
+        factors: Mapping[str, float],
+        idle: Collection[str] = (),
     ) -> dict[str, Tensor]:
         """The losses of one iteration.
 
         Args:
             calls (list[tuple[Tensor]]): What :meth:`watch` recorded.
             teacher (tuple[Tensor]): Levels of the teacher's neck.
-            factors (dict[str, float]): Factor on each loss; one of 0 is not computed.
+            factors (dict[str, float]): Factor on each loss.
+            idle (Collection[str]): Losses that are not computed, and are 0.
 
         Returns:
             dict[str, Tensor]: The losses by name.
@@ -123,10 +128,13 @@ class FeatureDistillation(nn.ModuleDict):
         values = {}
         for name, loss in self.items():
             try:
-                value = loss(calls[0], teacher) if factors[name] else _nothing(loss, teacher[0])
+                values[name] = (
+                    _nothing(loss, teacher[0])
+                    if name in idle
+                    else factors[name] * loss(calls[0], teacher)
+                )
             except ValueError as error:
                 raise ValueError(f'distill_features.{name}: {error}') from error
-            values[name] = factors[name] * value
         _assert_finite(values, calls[0], teacher)
         return values
 
@@ -137,8 +145,8 @@ def _leave_out(_: nn.Module, state_dict: dict[str, Tensor], prefix: str, __: dic
 
 
 def _nothing(loss: nn.Module, like: Tensor) -> Tensor:
-    # DDP waits for a gradient of every parameter, one of 0 too.
-    return sum((parameter.sum() for parameter in loss.parameters()), like.new_zeros(()))
+    """Zero, with a gradient of zero for each parameter: DDP waits for all of them."""
+    return sum((0 * parameter.sum() for parameter in loss.parameters()), like.new_zeros(()))
 
 
 def _assert_finite(values: dict[str, Tensor], student: Levels, teacher: Levels) -> None:

@@ -19,8 +19,8 @@ class DistillWeightHook(Hook):
 
     The factor comes on top of the configured weight and is a function of the iteration or the
     epoch alone, so that a resumed run goes on with what it would have had. At a factor of exactly
-    0 the loss is not computed, and logged as 0. The log shows each factor as
-    ``distill_factor.NAME``.
+    0 the loss is not computed (but in a run's first iteration), and logged as 0. The log shows
+    each factor as ``distill_factor.NAME``.
 
     Args:
         schedules (dict[str, list[dict]]): Pieces of the schedule of each entry that has one, see

@@ -175,6 +175,13 @@ def test_a_factor_of_zero_computes_nothing_and_keeps_the_log(make):
     assert losses['loss_mimic'] == losses['loss_rank'] == 0
 
 
+def test_what_does_not_fit_shows_at_once_at_a_factor_of_zero_too(make):
+    model = make(dict(loss_pkd={**PKD, 'levels': [7]}))
+    model.distill_factors['loss_pkd'] = 0.0
+    with pytest.raises(ValueError, match='distill_features.loss_pkd: levels=.* names level 7'):
+        training_losses(model)
+
+
 def test_factors_multiply_the_weights(make):
     model = make(dict(loss_pkd=PKD))
     whole = training_losses(model)
@@ -194,7 +201,8 @@ def test_ddp_needs_no_search_for_unused_parameters(make, tmp_path, factor):
     )
     try:
         wrapped = nn.parallel.DistributedDataParallel(model)
-        for seed in range(2):
+        # The first computes all losses, the second may not, the third finds what is missing.
+        for seed in range(3):
             data = model.data_preprocessor(raw_batch(seed=seed), training=True)
             loss, _ = model.parse_losses(wrapped(**data, mode='loss'))
             loss.backward()
