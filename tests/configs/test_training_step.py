@@ -78,7 +78,8 @@ def test_one_step(name, teacher_checkpoint):
     assert all(torch.isfinite(torch.as_tensor(value)) for value in log.values()), log
     assert {'distill_tau', 'distill_top1'} <= log.keys()
     assert ('loss_rank' in log) == ('-rank' in name)
-    assert all(log[key] > 0 for key in config.model.distill_losses)
+    features = config.model.get('distill_features', {})
+    assert all(log[key] > 0 for key in [*config.model.distill_losses, *features])
     after = model.state_dict()
     assert all(value.isfinite().all() for value in after.values())
     head = next(key for key in after if 'bbox_head' in key and 'cls' in key)
