@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -12,11 +13,15 @@ from mmengine.logging import MessageHub, print_log
 from torch import Tensor, nn
 
 from .agreement import agreement
+from .aligned import align_samples
 from .class_output import ClassOutput
 from .classes import ClassAlignment, align_classes
 from .dead_branches import cut_dead_branches
+from .features import FeatureDistillation
 from .finite import assert_finite
-from .loss_entries import build_losses
+from .ground_truth import GroundTruth
+from .loss_call import call_entry
+from .loss_entries import add_entries, build_losses
 from .preprocessing import TeacherInput
 from .refusals import reason_against
 from .samples import DistillSamples
@@ -34,8 +39,12 @@ class DistillMixin:
         teacher (dict): ``config``, ``checkpoint`` and optionally ``channels_last`` (see
             :class:`TeacherSource`). Nothing is read before training starts.
         distill_losses (dict[str, dict]): Configs of registered losses, called as
-            ``loss(pred, soft_label, weight=…, avg_factor=…)``. A key is the loss's name in the
-            log and must contain ``loss``.
+            ``loss(pred, soft_label, weight=…, avg_factor=…)`` on the rows that the selector chose;
+            those with ``requires_samples = True`` as ``loss(samples)`` on all rows
+            (:func:`align_samples`), with boxes and ground truth if ``requires_boxes = True``. A key
+            is the loss's name in the log and must contain ``loss``.
+        distill_features (dict[str, dict], optional): Configs of registered losses on the necks'
+            levels, called as ``loss(student_levels, teacher_levels)``; keys as above.
         student_type (str, optional): The student's own detector class. Defaults to MMDetection's
             base class of the family.
         selector (dict, optional): Which RoIs or anchors count, a selector of ``TASK_UTILS``.
@@ -50,6 +59,8 @@ class DistillMixin:
     family: type[nn.Module]
     teachers: tuple[type[nn.Module], ...]
     default_selector: dict
+    # Entries that are not computed in this iteration.
+    _idle: Set[str] = frozenset()
 
     def __new__(cls, *args: Any, student_type: str | None = None, **kwargs: Any) -> DistillMixin:
         """Make the object of the class that keeps what the student's own class overrides."""
@@ -60,6 +71,7 @@ class DistillMixin:
         *args: Any,
         teacher: dict,
         distill_losses: dict[str, dict],
+        distill_features: dict[str, dict] | None = None,
         student_type: str | None = None,
         selector: dict | None = None,
         channels: str = 'all',
@@ -75,7 +87,16 @@ class DistillMixin:
         self._teacher: Teacher | None = None
         self._teacher_input: TeacherInput | None = None
         self._classes: ClassAlignment | None = None
-        self.distill_losses = build_losses(distill_losses)
+        self.distill_losses = build_losses(distill_losses, 'distill_losses')
+        self.distill_features = FeatureDistillation(distill_features or {})
+        twice = self.distill_losses.keys() & self.distill_features.keys()
+        if twice:
+            raise ValueError(
+                f'{", ".join(sorted(twice))} stands both in distill_losses and in '
+                'distill_features. Rename one: a name is one line of the log.'
+            )
+        # What a schedule multiplies each entry by; the configured weight comes on top.
+        self.distill_factors = dict.fromkeys([*self.distill_losses, *self.distill_features], 1.0)
         self.selector: Callable[[DistillSamples], DistillSamples] = TASK_UTILS.build(
             selector or self.default_selector
         )
@@ -111,7 +132,8 @@ class DistillMixin:
             several carry its prefix (``s0.``).
 
         Raises:
-            RuntimeError: If :meth:`init_weights` has not run.
+            RuntimeError: If :meth:`init_weights` has not run, or nobody saves the adapters.
+            ValueError: If student, teacher and losses do not fit together.
             FloatingPointError: If logits or a distillation loss are not finite.
         """
         if self._teacher is None:
@@ -121,8 +143,11 @@ class DistillMixin:
             )
         first = self._classes is None
         if first:
+            self.distill_features.require_saved()
             self._match_classes()
-        with self.capture_student() as captured:
+        # On the first batch all are, so that what does not fit shows then.
+        self._idle = set() if first else {n for n, f in self.distill_factors.items() if not f}
+        with self.capture_student() as captured, self.distill_features.watch(self) as levels:
             losses = super().loss(batch_inputs, batch_data_samples)
         with torch.no_grad():
             inputs = self._teacher_input(batch_inputs, batch_data_samples)
@@ -130,15 +155,18 @@ class DistillMixin:
         if first:
             self._trim_teacher(features)
         for prefix, scale, samples in self.compare(captured, features):
-            distilled = self._distill(prefix, scale, samples)
-            taken = losses.keys() & distilled.keys()
-            if taken:
-                raise ValueError(
-                    f"distill_losses has {', '.join(sorted(taken))}, a name that the student's "
-                    'own losses use. Give the entry another name that contains "loss".'
-                )
-            losses.update(distilled)
+            if self.requires_boxes:
+                objects = GroundTruth.from_data_samples(batch_data_samples)
+                samples = replace(samples, ground_truth=objects)
+            add_entries(losses, self._distill(prefix, scale, samples), 'distill_losses')
+        distilled = self.distill_features(levels, features, self.distill_factors, self._idle)
+        add_entries(losses, distilled, 'distill_features')
         return losses
+
+    @property
+    def requires_boxes(self) -> bool:
+        """Whether a loss asks for the boxes of the samples and for the ground truth."""
+        return any(getattr(loss, 'requires_boxes', False) for loss in self.distill_losses.values())
 
     def capture_student(self) -> Any:
         """Context in which the student's class logits are recorded, as :meth:`compare` takes."""
@@ -190,15 +218,20 @@ class DistillMixin:
         self._classes = align_classes(
             _training_classes(), teacher.classes, ours.num_classes, theirs.num_classes
         )
-        if len(self._classes.student) + (ours.background and self.channels == 'all') < 2:
+        columns = len(self._classes.student) + (ours.background and self.channels == 'all')
+        along_candidates = ours.activation == 'sigmoid' and all(
+            getattr(loss, 'requires_samples', False) for loss in self.distill_losses.values()
+        )
+        if columns < 2 and not along_candidates:
             raise ValueError(
                 f'channels={self.channels!r} leaves one column of logits to distil, and a '
                 'distribution or a ranking needs two. Give student and teacher more common '
-                'classes, or keep the background channel of a softmax head.'
+                'classes, keep the background channel of a softmax head, or distil a sigmoid head '
+                'with losses along the candidates alone, such as CandidateRankLoss.'
             )
         print_log(
             f'Distilling {len(self._classes.student)} classes from {type(teacher.model).__name__} '
-            f'({teacher.checkpoint}) with {", ".join(self.distill_losses)}.',
+            f'({teacher.checkpoint}) with {", ".join(self.distill_factors)}.',
             logger='current',
         )
 
@@ -209,18 +242,17 @@ class DistillMixin:
         print_log(f'The teacher runs without {", ".join(cut) or "nothing"}.', logger='current')
 
     def _distill(self, prefix: str, scale: float, samples: DistillSamples) -> dict[str, Tensor]:
-        background = samples.background and self.channels == 'all'
+        samples = align_samples(samples, self._classes)
         chosen = self.selector(samples)
-        pred, soft_label = self._classes.select(chosen.student, chosen.teacher, background)
+        if self.channels == 'foreground':
+            chosen = chosen.without_background()
         values = {}
         for name, loss in self.distill_losses.items():
-            weight, labels = chosen.weights, {}
-            if getattr(loss, 'requires_labels', False):
-                known, columns = self._label_columns(name, chosen, pred.shape[1])
-                weight, labels = weight * known, {'labels': columns}
-            values[name] = scale * loss(
-                pred, soft_label, weight=weight, avg_factor=chosen.avg_factor, **labels
-            )
+            if name in self._idle:
+                values[name] = chosen.student.new_zeros(())
+            else:
+                value = call_entry(name, loss, samples, chosen)
+                values[name] = scale * self.distill_factors[name] * value
         behind = ', '.join(prefix + name for name in values)
         assert_finite(
             {
@@ -229,22 +261,8 @@ class DistillMixin:
                 **{f'the value of {prefix}{name}': value for name, value in values.items()},
             }
         )
-        values.update(agreement(pred, soft_label))
+        values.update(agreement(chosen.student, chosen.teacher))
         return {prefix + name: value for name, value in values.items()}
-
-    def _label_columns(
-        self, name: str, chosen: DistillSamples, columns: int
-    ) -> tuple[Tensor, Tensor]:
-        """Which rows have a label among the distilled columns, and that column, both (N,)."""
-        if chosen.labels is None:
-            raise ValueError(
-                f'distill_losses.{name}: {type(self.distill_losses[name]).__name__} needs hard '
-                "labels, and the student's head does not pass one label a prior to loss_cls. "
-                'Choose a loss that needs none.'
-            )
-        column = self._classes.column_of(chosen.labels)
-        known = (column >= 0) & (column < columns)
-        return known, column.where(known, 0)
 
 
 def _training_classes() -> tuple[str, ...] | None:

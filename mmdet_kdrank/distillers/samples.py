@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from .ground_truth import GroundTruth
+
 
 @dataclass(frozen=True)
 class DistillSamples:
@@ -24,6 +26,9 @@ class DistillSamples:
             its head does not tell.
         weights (Tensor, optional): The student's own label weights, (N,).
         avg_factor (float, optional): The student's own normaliser of its class loss.
+        boxes (Tensor, optional): RoI, anchor or cell of the point of each row, x1, y1, x2, y2 in
+            pixels of the input, (N, 4). Set only where a loss asks with ``requires_boxes``.
+        ground_truth (GroundTruth, optional): The batch's objects; set along with ``boxes``.
     """
 
     student: Tensor
@@ -35,6 +40,8 @@ class DistillSamples:
     labels: Tensor | None = None
     weights: Tensor | None = None
     avg_factor: float | None = None
+    boxes: Tensor | None = None
+    ground_truth: GroundTruth | None = None
 
     def __len__(self) -> int:
         return len(self.student)
@@ -61,6 +68,13 @@ class DistillSamples:
         scores = self.teacher.float().softmax(1)
         return (scores[:, :-1] if self.background else scores).amax(1)
 
+    def without_background(self) -> DistillSamples:
+        """The same rows on the foreground columns alone."""
+        if not self.background:
+            return self
+        student, teacher = self.student[:, :-1], self.teacher[:, :-1]
+        return replace(self, student=student, teacher=teacher, background=False)
+
     def take(self, index: Tensor) -> DistillSamples:
         """The rows that ``index`` names, (M,) int64, all with weight 1 and normaliser max(M, 1)."""
         return replace(
@@ -69,6 +83,7 @@ class DistillSamples:
             teacher=self.teacher[index],
             image=self.image[index],
             labels=None if self.labels is None else self.labels[index],
+            boxes=None if self.boxes is None else self.boxes[index],
             weights=self.student.new_ones(len(index), dtype=torch.float32),
             avg_factor=float(max(len(index), 1)),
         )

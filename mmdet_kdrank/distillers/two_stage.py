@@ -102,6 +102,7 @@ class DistillTwoStageDetector(DistillMixin, TwoStageDetector):
                 labels=record.labels,
                 weights=record.weights,
                 avg_factor=float(max(len(record.rois), 1)),
+                boxes=record.rois[:, 1:] if self.requires_boxes else None,
             )
             cascade = isinstance(self.roi_head, CascadeRoIHead)
             yield (
