@@ -9,6 +9,7 @@ should have been.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Iterator
 from functools import cache
@@ -98,7 +99,7 @@ def _metafile(root: Path, folder: str, configs: list[Path]) -> str:
             'Name': path.stem,
             'In Collection': name,
             'Config': path.as_posix(),
-            'Metadata': _metadata(Config.fromfile(root / path, import_custom_modules=False)),
+            'Metadata': _metadata(root, root / path),
         }
         for path in configs
     ]
@@ -120,7 +121,8 @@ def _collection(folder: str) -> tuple[str, str]:
     return f'Distilled {stock}', 'docs/training.md'
 
 
-def _metadata(config: Config) -> dict:
+def _metadata(root: Path, path: Path) -> dict:
+    config = Config.fromfile(path, import_custom_modules=False)
     data = config.train_dataloader.dataset.type
     length = {'max_epochs': 'Epochs', 'max_iters': 'Iterations'}
     metadata = {
@@ -128,12 +130,17 @@ def _metadata(config: Config) -> dict:
         **{name: config.train_cfg[key] for key, name in length.items() if key in config.train_cfg},
     }
     if 'teacher' in config.model:
-        teacher = config.model.teacher.config
-        metadata['Teacher'] = teacher if isinstance(teacher, str) else teacher.type
+        metadata['Teacher'] = _teacher(root, config.model.teacher.config)
         metadata['Distillation Losses'] = [
             loss.type for loss in config.model.distill_losses.values()
         ]
     return metadata
+
+
+def _teacher(root: Path, config: str | dict) -> str:
+    if not isinstance(config, str):
+        return config['type']
+    return config if '::' in config else os.path.relpath(config, root)
 
 
 def _yaml(content: dict) -> str:
