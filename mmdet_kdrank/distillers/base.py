@@ -16,6 +16,7 @@ from .class_output import ClassOutput
 from .classes import align_classes
 from .dead_branches import cut_dead_branches
 from .finite import assert_finite
+from .loss_call import call_loss
 from .loss_entries import build_losses
 from .preprocessing import TeacherInput
 from .samples import DistillSamples
@@ -33,8 +34,8 @@ class DistillMixin:
         teacher (dict): ``config``, ``checkpoint`` and optionally ``channels_last`` (see
             :class:`TeacherSource`). Nothing is read before training starts.
         distill_losses (dict[str, dict]): Configs of registered losses, called as
-            ``loss(pred, soft_label, weight=…, avg_factor=…)``. A key is the loss's name in the
-            log and must contain ``loss``.
+            ``loss(pred, soft_label, weight=…, avg_factor=…)`` (one that takes no weights: see
+            :func:`call_loss`). A key is the loss's name in the log and must contain ``loss``.
         student_type (str, optional): The student's own detector class. Defaults to MMDetection's
             base class of the family.
         selector (dict, optional): Which RoIs or anchors count, a selector of ``TASK_UTILS``.
@@ -208,9 +209,8 @@ class DistillMixin:
             if getattr(loss, 'requires_labels', False):
                 known, columns = self._label_columns(name, chosen, pred.shape[1])
                 weight, labels = weight * known, {'labels': columns}
-            values[name] = scale * loss(
-                pred, soft_label, weight=weight, avg_factor=chosen.avg_factor, **labels
-            )
+            value = call_loss(name, loss, pred, soft_label, weight, chosen.avg_factor, **labels)
+            values[name] = scale * value
         behind = ', '.join(prefix + name for name in values)
         assert_finite(
             {

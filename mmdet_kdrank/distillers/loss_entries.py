@@ -5,6 +5,8 @@ from __future__ import annotations
 from mmdet.registry import MODELS
 from torch import nn
 
+from .loss_call import takes_weights
+
 
 def build_losses(configs: dict[str, dict]) -> nn.ModuleDict:
     """Build the losses under the names that the log will show.
@@ -17,6 +19,7 @@ def build_losses(configs: dict[str, dict]) -> nn.ModuleDict:
 
     Raises:
         ValueError: If a name does not contain ``loss``, or a loss has weights of its own.
+        TypeError: If a loss cannot be called as :func:`call_loss` does.
         Exception: What building a loss raises, with its name in front.
     """
     losses = nn.ModuleDict()
@@ -27,12 +30,18 @@ def build_losses(configs: dict[str, dict]) -> nn.ModuleDict:
                 f'entry would never be trained. Rename it, say loss_{name}.'
             )
         try:
-            losses[name] = MODELS.build(config)
+            losses[name] = _build(config)
         except (KeyError, TypeError, ValueError, AssertionError) as error:
             raise type(error)(f'distill_losses.{name}: {error}') from error
-        if losses[name].state_dict() or list(losses[name].parameters()):
-            raise ValueError(
-                f'distill_losses.{name}: {type(losses[name]).__name__} has weights of its own, '
-                "which would be written into the student's checkpoint. Use a loss without."
-            )
     return losses
+
+
+def _build(config: dict) -> nn.Module:
+    loss = MODELS.build(config)
+    if loss.state_dict() or list(loss.parameters()):
+        raise ValueError(
+            f'{type(loss).__name__} has weights of its own, which would be written into the '
+            "student's checkpoint. Use a loss without."
+        )
+    takes_weights(loss)
+    return loss
