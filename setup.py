@@ -41,10 +41,11 @@ class BuildPy(build_py):
         target = Path(self.build_lib) / 'mmdet_kdrank' / '.mim'
         # build/ may be left from an earlier call, with files that are no longer shipped.
         shutil.rmtree(target, ignore_errors=True)
-        for file in (file for pattern in MIM for file in ROOT.glob(pattern)):
-            copy = target / file.relative_to(ROOT)
-            self.mkpath(str(copy.parent))
-            self.copy_file(str(file), str(copy))
+        for pattern in MIM:
+            for file in ROOT.glob(pattern):
+                copy = target / file.relative_to(ROOT)
+                self.mkpath(str(copy.parent))
+                self.copy_file(str(file), str(copy))
 
 
 setup(
