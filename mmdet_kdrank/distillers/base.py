@@ -39,7 +39,8 @@ class DistillMixin:
         teacher (dict): ``config``, ``checkpoint`` and optionally ``channels_last`` (see
             :class:`TeacherSource`). Nothing is read before training starts.
         distill_losses (dict[str, dict]): Configs of registered losses, called as
-            ``loss(pred, soft_label, weight=…, avg_factor=…)`` on the rows that the selector chose;
+            ``loss(pred, soft_label, weight=…, avg_factor=…)`` on the rows that the selector chose
+            (one that takes no weights: see :func:`call_loss`);
             those with ``requires_samples = True`` as ``loss(samples)`` on all rows
             (:func:`align_samples`), with boxes and ground truth if ``requires_boxes = True``. A key
             is the loss's name in the log and must contain ``loss``.

@@ -53,8 +53,8 @@ def call_entry(
 
     Args:
         name (str): Its name, for errors.
-        loss (nn.Module): The loss. With ``requires_samples`` it gets ``samples``, else the logits of
-            ``chosen``, with ``requires_labels`` the labels too.
+        loss (nn.Module): The loss. With ``requires_samples`` it gets ``samples``, else the logits
+            of ``chosen``, with ``requires_labels`` the labels too.
         samples (DistillSamples): All rows of the head, aligned.
         chosen (DistillSamples): Those that the selector chose, with weights and normaliser.
 
