@@ -54,15 +54,16 @@ def with_backbone(name, backbone):
     return config
 
 
-def assert_learns(model, losses):
-    """Each distillation loss alone reaches the student's backbone, and nothing the teacher."""
-    for name in model.distill_losses:
-        model.zero_grad()
-        losses[name].backward(retain_graph=True)
-        reached = [weight.grad for weight in model.backbone.parameters()]
+def assert_learns(step):
+    """The teacher answers as it does alone, and each loss reaches the student, not the teacher."""
+    torch.testing.assert_close(step.samples.teacher, step.teacher, rtol=1e-4, atol=1e-5)
+    for name in step.model.distill_losses:
+        step.model.zero_grad()
+        step.losses[name].backward(retain_graph=True)
+        reached = [weight.grad for weight in step.model.backbone.parameters()]
         assert any(gradient is not None and gradient.any() for gradient in reached), name
-    assert all(weight.grad is None for weight in model._teacher.model.parameters())
-    assert -1 <= losses['distill_tau'] <= 1
+    assert all(weight.grad is None for weight in step.model._teacher.model.parameters())
+    assert -1 <= step.losses['distill_tau'] <= 1
 
 
 @pytest.mark.parametrize('backbone', BACKBONES)
@@ -73,11 +74,10 @@ def test_a_backbone_of_another_kind(tmp_path, name, backbone, teaches):
         pytest.importorskip('mmpretrain.models', reason='ConvNeXt is in mmpretrain')
     other, resnet = with_backbone(name, backbone), with_backbone(name, 'resnet')
     student, teacher = (resnet, other) if teaches else (other, resnet)
-    model, losses, samples, answer = distilled(student, teacher, tmp_path)
-    torch.testing.assert_close(samples.teacher, answer, rtol=1e-4, atol=1e-5)
-    assert_learns(model, losses)
+    step = distilled(student, teacher, tmp_path)
+    assert_learns(step)
     stock = MODELS.build(student).state_dict()
-    assert {key: value.shape for key, value in model.state_dict().items()} == {
+    assert {key: value.shape for key, value in step.model.state_dict().items()} == {
         key: value.shape for key, value in stock.items()
     }
 
@@ -143,10 +143,9 @@ def sabl(config):
 def test_a_two_stage_teacher_with_another_box_head(tmp_path, change):
     teacher = small_config(FASTER, width=8)
     change(teacher)
-    model, losses, samples, answer = distilled(small_config(FASTER), teacher, tmp_path)
-    torch.testing.assert_close(samples.teacher, answer, rtol=1e-4, atol=1e-5)
-    assert len(samples) == 48
-    assert_learns(model, losses)
+    step = distilled(small_config(FASTER), teacher, tmp_path)
+    assert len(step.samples) == 48
+    assert_learns(step)
 
 
 @pytest.mark.parametrize(
@@ -168,11 +167,10 @@ def test_a_two_stage_teacher_with_another_box_head(tmp_path, change):
 def test_dense_heads_that_share_their_priors(tmp_path, student, teacher):
     # DDOD's deformable convolutions refuse levels of fewer than three cells.
     shapes = ((320, 320), (256, 320)) if DDOD in (student, teacher) else ((64, 64), (48, 64))
-    model, losses, samples, answer = distilled(
+    step = distilled(
         small_config(student), small_config(teacher, width=8), tmp_path, batch=dict(shapes=shapes)
     )
-    torch.testing.assert_close(samples.teacher, answer, rtol=1e-4, atol=1e-5)
-    assert_learns(model, losses)
+    assert_learns(step)
 
 
 @pytest.mark.parametrize(
@@ -190,8 +188,5 @@ def test_dense_heads_with_other_priors_are_refused(tmp_path, student, teacher):
 )
 def test_a_head_of_points_and_one_of_single_anchors_share_their_cells(tmp_path, student, teacher):
     """VFNet counts its priors as points, one a cell, as ATSS has one anchor a cell."""
-    model, losses, samples, answer = distilled(
-        small_config(student), small_config(teacher, width=8), tmp_path, priors='cell'
-    )
-    torch.testing.assert_close(samples.teacher, answer, rtol=1e-4, atol=1e-5)
-    assert_learns(model, losses)
+    step = distilled(small_config(student), small_config(teacher, width=8), tmp_path, priors='cell')
+    assert_learns(step)

@@ -7,6 +7,7 @@ import pytest
 import torch
 from mmdet.datasets import CocoDataset
 from mmdet.registry import MODELS
+from mmengine.hub import get_config
 from mmengine.logging import MessageHub
 from mmengine.optim import build_optim_wrapper
 
@@ -46,10 +47,8 @@ def pair(tmp_path):
         teacher = small_config(name, width=8, num_classes=80)
         meta = dict(dataset_meta=dict(classes=COCO))
         batch = dict(num_classes=len(classes))
-        _, losses, samples, answer = distilled(
-            student, teacher, tmp_path, meta=meta, batch=batch, **options
-        )
-        return losses, samples.student.detach(), answer
+        step = distilled(student, teacher, tmp_path, meta=meta, batch=batch, **options)
+        return step.losses, step.student, step.teacher
 
     return make
 
@@ -141,14 +140,8 @@ def test_one_common_class_of_a_sigmoid_head_is_nothing_to_rank(pair):
 
 def many_classes(name):
     """A stock config with its own classes and losses, and a small trunk."""
-    stock = small_config(name, num_classes=0)
-    heads = stock.roi_head if 'roi_head' in stock else stock
-    heads.bbox_head.num_classes = classes = 1203 if 'lvis' in name else 365
-    if 'mask_head' in heads:
-        heads.mask_roi_extractor.out_channels = 32
-        heads.mask_head.update(in_channels=32, conv_out_channels=8)
-        assert heads.mask_head.num_classes == classes
-    return stock, classes
+    stock = get_config(f'mmdet::{name}').model
+    return small_config(name, num_classes=stock.get('roi_head', stock).bbox_head.num_classes)
 
 
 def losses_of(model, config):
@@ -163,7 +156,7 @@ def losses_of(model, config):
     ids=['lvis', 'seesaw', 'objects365-faster', 'objects365-retina'],
 )
 def test_a_step_with_very_many_classes(tmp_path, name, columns):
-    config, classes = many_classes(name)
+    config = many_classes(name)
     checkpoint = save_teacher(config, tmp_path / 'teacher.pth')
     losses = dict(loss_kd=KD, loss_rank=dict(type='KendallRankLoss', class_groups=8))
     model = build(distiller_config(config, config, checkpoint, distill_losses=losses)).train()

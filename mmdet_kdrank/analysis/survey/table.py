@@ -62,7 +62,8 @@ def rows_of(
 
 
 def write_rows(path: Path, rows: Iterable[dict[str, str]]) -> None:
-    """Write rows as CSV."""
+    """Write rows as CSV; the folder is made where it is missing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     with path.open('w', encoding='utf-8', newline='') as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator='\n')
         writer.writeheader()
