@@ -14,7 +14,7 @@ from .outcome import FAILED
 from .page import page_of
 from .pool import Attempts, Limits
 from .runs import Run, runs_of
-from .table import read_rows, rows_of, write_rows
+from .table import read_rows, rows_of, update_rows
 
 
 def main(root: Path, arguments: Sequence[str] | None = None) -> int:
@@ -41,9 +41,8 @@ def main(root: Path, arguments: Sequence[str] | None = None) -> int:
         # The list passes on what an attempt's thread raises.
         list(pool.map(lambda run: _try(run, attempts, journal), runs))
     rows = rows_of(configs, runs, journal)
-    if args.only == '*' and not args.family:
-        write_rows(args.table, rows)
-        print(f'wrote {args.table}; --report makes the page')
+    update_rows(args.table, rows)
+    print(f'wrote {len(rows)} rows of {args.table}; --report makes the page')
     return int(any(row['result'] == FAILED for row in rows))
 
 
@@ -78,7 +77,7 @@ def _parser(root: Path) -> argparse.ArgumentParser:
         '--table',
         type=Path,
         default=root / 'docs' / 'supported_detectors.csv',
-        help='where all results go, unless --only or --family picks some',
+        help='where the results go; rows of other configs stay as they are',
     )
     parser.add_argument(
         '--report', action='store_true', help='only write the page, from the table, beside it'

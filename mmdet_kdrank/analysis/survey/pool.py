@@ -47,6 +47,7 @@ class Attempts:
         started = time.perf_counter()
         with tempfile.TemporaryDirectory() as folder:
             log = Path(folder) / 'log.txt'
+            log.touch()
             process = self._context.Process(
                 target=attempt, args=(model, imports, self.limits.memory, str(log), sender)
             )

@@ -8,6 +8,7 @@ import torch
 from mmdet.registry import MODELS
 from mmengine.config import ConfigDict
 from mmengine.logging import MessageHub
+from mmengine.model import revert_sync_batchnorm
 from mmengine.optim import build_optim_wrapper
 from torch import Tensor, nn
 
@@ -58,8 +59,8 @@ def stock_step(model: dict, sizes: Sizes) -> None:
 
 def _built(model: dict, seed: int) -> nn.Module:
     torch.manual_seed(seed)
-    # A copy: some detectors write into their config.
-    return MODELS.build(ConfigDict(model))
+    # A copy: some detectors write into their config. SyncBN needs a process group, or a GPU.
+    return revert_sync_batchnorm(MODELS.build(ConfigDict(model)))
 
 
 def _save_teacher(model: dict, checkpoint: Path) -> set[str]:

@@ -61,16 +61,18 @@ def rows_of(
     return rows
 
 
-def write_rows(path: Path, rows: Iterable[dict[str, str]]) -> None:
-    """Write rows as CSV; the folder is made where it is missing."""
+def update_rows(path: Path, rows: Iterable[dict[str, str]]) -> None:
+    """Write rows as CSV, in the order of their configs, over those that a file may have of them."""
+    table = {row['config']: row for row in read_rows(path)} if path.is_file() else {}
+    table |= {row['config']: row for row in rows}
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open('w', encoding='utf-8', newline='') as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator='\n')
         writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows(table[config] for config in sorted(table))
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:
-    """Read what :func:`write_rows` wrote."""
+    """Read what :func:`update_rows` wrote."""
     with path.open(encoding='utf-8', newline='') as file:
         return list(csv.DictReader(file))

@@ -2,7 +2,7 @@ from mmdet_kdrank.analysis.survey.configs import StockConfig
 from mmdet_kdrank.analysis.survey.journal import Journal
 from mmdet_kdrank.analysis.survey.outcome import Outcome
 from mmdet_kdrank.analysis.survey.runs import runs_of
-from mmdet_kdrank.analysis.survey.table import read_rows, rows_of, write_rows
+from mmdet_kdrank.analysis.survey.table import COLUMNS, read_rows, rows_of, update_rows
 
 MODEL = dict(type='RetinaNet', bbox_head=dict(type='RetinaHead', loss_cls=dict(type='FocalLoss')))
 
@@ -18,7 +18,7 @@ def test_a_row_for_each_config_that_was_tried_or_cannot_be(tmp_path):
     journal = Journal(tmp_path / 'journal.jsonl')
     journal.add(runs[0].key, Outcome('works', '', 1.234))
     path = tmp_path / 'table.csv'
-    write_rows(path, rows_of(configs, runs, journal))
+    update_rows(path, rows_of(configs, runs, journal))
     a, b, c = read_rows(path)
     assert a | {'config': 'b'} == b
     assert {name: b[name] for name in ('family', 'detector', 'head', 'loss_cls')} == dict(
@@ -27,3 +27,15 @@ def test_a_row_for_each_config_that_was_tried_or_cannot_be(tmp_path):
     assert (b['result'], b['seconds'], b['run']) == ('works', '1.2', 'a')
     assert (c['config'], c['result'], c['reason'], c['run']) == ('c', 'not run', 'no model', '')
     assert a['mmdet'] == c['mmdet'] == journal.origin['mmdet']
+
+
+def test_rows_of_other_configs_stay(tmp_path):
+    path = tmp_path / 'new' / 'table.csv'
+    old, new = (dict.fromkeys(COLUMNS, '') | {'date': date} for date in ('2001', '2002'))
+    update_rows(path, [old | {'config': 'b'}, old | {'config': 'c'}])
+    update_rows(path, [new | {'config': 'c'}, new | {'config': 'a'}])
+    assert [(row['config'], row['date']) for row in read_rows(path)] == [
+        ('a', '2002'),
+        ('b', '2001'),
+        ('c', '2002'),
+    ]
