@@ -195,7 +195,7 @@ class DistillMixin:
     def _check_teacher(self, teacher: nn.Module) -> None:
         """Check that the heads of student and teacher correspond."""
         if reason := reason_against(type(teacher)):
-            raise ValueError(f'A {type(teacher).__name__} cannot be a teacher: {reason}.')
+            raise ValueError(f'{type(teacher).__name__} cannot be a teacher: {reason}.')
         if not isinstance(teacher, self.teachers):
             raise ValueError(
                 f'The teacher is a {type(teacher).__name__}, {type(self).__name__} needs a '

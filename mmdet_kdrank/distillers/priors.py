@@ -53,7 +53,7 @@ def assert_comparable(student: nn.Module, teacher: nn.Module, priors: str) -> No
         if a.shape != b.shape or not torch.allclose(a, b):
             raise ValueError(
                 f'Student and teacher place different priors on level {level}: '
-                f'{_described(generators[0], a)} against {_described(generators[1], b)}. Give the '
+                f'{_described(generators[0], a)}, against {_described(generators[1], b)}. Give the '
                 "student the teacher's prior generator (strides, scales, ratios); priors='cell' "
                 'compares the cells of sigmoid heads that differ in nothing but their priors.'
             )
@@ -62,4 +62,4 @@ def assert_comparable(student: nn.Module, teacher: nn.Module, priors: str) -> No
 def _described(generator: Any, grid: Tensor) -> str:
     """A prior generator by what it puts on a grid of six cells."""
     first = ', '.join(f'{value:g}' for value in grid[0].tolist())
-    return f'{type(generator).__name__} with {len(grid) // 6} a cell, the first at ({first}),'
+    return f'{type(generator).__name__} with {len(grid) // 6} a cell, the first at ({first})'

@@ -45,7 +45,7 @@ def student_class(distiller: type, student_type: str | None) -> type:
             "the student's stock config has."
         )
     if reason := reason_against(student):
-        raise ValueError(f'A {student_type} cannot be distilled: {reason}.')
+        raise ValueError(f'{student_type} cannot be distilled: {reason}.')
     if not issubclass(student, distiller.family):
         raise ValueError(
             f'student_type={student_type!r} is no {distiller.family.__name__}, so '
