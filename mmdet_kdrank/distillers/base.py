@@ -15,7 +15,7 @@ from .agreement import agreement
 from .class_output import ClassOutput
 from .classes import align_classes
 from .dead_branches import cut_dead_branches
-from .finite import assert_finite
+from .finite import FiniteGuard, describe_nonfinite_weights
 from .loss_entries import build_losses
 from .preprocessing import TeacherInput
 from .refusals import reason_against
@@ -40,6 +40,8 @@ class DistillMixin:
             base class of the family.
         selector (dict, optional): Which RoIs or anchors count, a selector of ``TASK_UTILS``.
         channels (str): ``'all'``, or ``'foreground'`` to leave the background channel out.
+        on_nonfinite (str): ``'raise'``, or ``'skip'`` to leave out what is not finite and log the
+            count, ``distill_nonfinite`` (see :class:`~mmdet_kdrank.distillers.finite.FiniteGuard`).
         **kwargs: The student's own arguments.
 
     Raises:
@@ -63,6 +65,7 @@ class DistillMixin:
         student_type: str | None = None,
         selector: dict | None = None,
         channels: str = 'all',
+        on_nonfinite: str = 'raise',
         **kwargs: Any,
     ) -> None:
         source = TeacherSource.from_config(teacher)
@@ -79,12 +82,19 @@ class DistillMixin:
             selector or self.default_selector
         )
         self.channels = channels
+        self._guard = FiniteGuard(on_nonfinite)
 
     def init_weights(self) -> None:
         """Initialise the student, then load the teacher onto its device."""
         super().init_weights()
         if self._teacher is None:
             self._teacher = self._teacher_source.load()
+            fault = describe_nonfinite_weights(self._teacher.model, "the teacher's")
+            if fault:
+                raise FloatingPointError(
+                    f'{fault}: {self._teacher.checkpoint} is no teacher. Take a checkpoint from '
+                    'before its training diverged.'
+                )
             self._teacher.model.to(next(self.parameters()).device)
 
     def _apply(self, fn: Callable, *args: Any, **kwargs: Any) -> nn.Module:
@@ -135,7 +145,7 @@ class DistillMixin:
                     'own losses use. Give the entry another name that contains "loss".'
                 )
             losses.update(distilled)
-        return losses
+        return self._guard.settle(losses, self)
 
     def capture_student(self) -> Any:
         """Context in which the student's class logits are recorded, as :meth:`compare` takes."""
@@ -216,16 +226,12 @@ class DistillMixin:
             values[name] = scale * loss(
                 pred, soft_label, weight=weight, avg_factor=chosen.avg_factor, **labels
             )
-        behind = ', '.join(prefix + name for name in values)
-        assert_finite(
-            {
-                f"the student's logits behind {behind}": samples.student,
-                f"the teacher's logits behind {behind}": samples.teacher,
-                **{f'the value of {prefix}{name}': value for name, value in values.items()},
-            }
-        )
-        values.update(agreement(pred, soft_label))
-        return {prefix + name: value for name, value in values.items()}
+        values = {prefix + name: value for name, value in values.items()}
+        models = dict(student=self, teacher=self._teacher.model)
+        if not self._guard.passes(samples.student, samples.teacher, values, models):
+            return dict.fromkeys(values, (samples.student * 0).sum())
+        agreed = agreement(pred, soft_label)
+        return {**values, **{prefix + name: value for name, value in agreed.items()}}
 
     def _label_columns(
         self, name: str, chosen: DistillSamples, columns: int

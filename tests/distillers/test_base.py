@@ -281,6 +281,74 @@ def test_a_loss_that_is_not_finite_is_named(distiller):
         training_losses(distiller)
 
 
+def class_layer(model):
+    if hasattr(model, 'roi_head'):
+        heads = model.roi_head.bbox_head
+        return (heads[1] if isinstance(heads, nn.ModuleList) else heads).fc_cls
+    return model.bbox_head.retina_cls
+
+
+@pytest.mark.parametrize('name', FAMILIES)
+@pytest.mark.parametrize('side', ['student', 'teacher'])
+def test_skip_leaves_one_iteration_out_and_counts_it(teacher, name, side):
+    model = build(distiller_config(small_config(name), *teacher(name), on_nonfinite='skip'))
+    wrapper = OptimWrapper(torch.optim.SGD(model.parameters(), lr=0.01))
+    layer = class_layer(model if side == 'student' else model._teacher.model)
+    logged = []
+    for step in range(3):
+        before = copy.deepcopy(model.state_dict())
+        spoil = layer.register_forward_hook(lambda *args: args[-1] * float('nan'))
+        if step != 1:
+            spoil.remove()
+        logged.append(model.train_step(raw_batch(seed=step), wrapper))
+        spoil.remove()
+        after = model.state_dict()
+        trained = [key for key, p in model.named_parameters() if p.requires_grad]
+        still = all(torch.equal(after[key], before[key]) for key in trained)
+        assert still == (step == 1 and side == 'student')
+        assert all(value.isfinite().all() for value in after.values())
+    assert [step['distill_nonfinite'] for step in logged] == [0, 1, 1]
+    prefix = 's1.' if name == CASCADE else ''
+    assert [float(step[f'{prefix}loss_rank']) > 0 for step in logged] == [True, False, True]
+    own = [key for key in logged[0] if 'loss' in key and 'kd' not in key and 'rank' not in key]
+    assert all(bool(logged[1][key]) == (side == 'teacher') for key in own if logged[0][key])
+    assert all(torch.as_tensor(value).isfinite().all() for s in logged for value in s.values())
+
+
+def test_a_teacher_whose_weights_are_not_finite_is_refused_before_training(teacher, tmp_path):
+    config, checkpoint = teacher(FASTER)
+    file = torch.load(checkpoint)
+    file['state_dict']['backbone.bn1.running_var'][0] = float('nan')
+    torch.save(file, checkpoint)
+    with pytest.raises(
+        FloatingPointError, match=r"the teacher's weight backbone\.bn1\.running_var.*teacher\.pth"
+    ):
+        build(distiller_config(small_config(FASTER), config, checkpoint))
+
+
+@pytest.mark.skipif(not hasattr(torch.amp, 'GradScaler'), reason='before torch 2.3 on GPUs alone')
+@pytest.mark.parametrize('action', ['raise', 'skip'])
+def test_an_overflow_of_scaled_gradients_is_no_fault(teacher, action):
+    """GradScaler leaves such a step out and lowers its scale, as it was made to."""
+    student = small_config(FASTER)
+    model = build(distiller_config(student, *teacher(FASTER), on_nonfinite=action))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    scaler = torch.amp.GradScaler('cpu', init_scale=2.0**127, backoff_factor=2.0**-100)
+    weights = []
+    for seed in range(2):
+        before = model.roi_head.bbox_head.fc_cls.weight.detach().clone()
+        losses = training_losses(model, seed=seed)
+        total, _ = model.parse_losses(losses)
+        scaler.scale(total).backward()
+        scaler.step(optimizer)
+        scaler.update()
+        optimizer.zero_grad()
+        weights.append(torch.equal(before, model.roi_head.bbox_head.fc_cls.weight))
+    assert weights == [True, False]
+    assert losses.get('distill_nonfinite', 0) == 0
+    assert scaler.get_scale() == 2.0**27
+
+
 def test_ddp_needs_no_search_for_unused_parameters(distiller, tmp_path):
     torch.distributed.init_process_group(
         'gloo', init_method=f'file://{tmp_path}/store', rank=0, world_size=1
