@@ -330,8 +330,11 @@ def test_a_teacher_whose_weights_are_not_finite_is_refused_before_training(teach
 @pytest.mark.parametrize('action', ['raise', 'skip'])
 def test_an_overflow_of_scaled_gradients_is_no_fault(teacher, action):
     """GradScaler leaves such a step out and lowers its scale, as it was made to."""
-    student = small_config(FASTER)
-    model = build(distiller_config(student, *teacher(FASTER), on_nonfinite=action))
+    losses = dict(loss_kd={**KD, 'loss_weight': 100.0})
+    config = distiller_config(
+        small_config(FASTER), *teacher(FASTER), on_nonfinite=action, distill_losses=losses
+    )
+    model = build(config)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
     scaler = torch.amp.GradScaler('cpu', init_scale=2.0**127, backoff_factor=2.0**-100)
     weights = []
