@@ -74,7 +74,11 @@ class FiniteGuard:
         self._faults: list[str] = []
 
     def passes(
-        self, student: Tensor, teacher: Tensor, values: dict[str, Tensor], models: dict[str, Any]
+        self,
+        student: Tensor,
+        teacher: Tensor,
+        values: dict[str, Tensor],
+        models: dict[str, nn.Module],
     ) -> bool:
         """Whether logits and losses of a head are finite.
 
@@ -133,8 +137,8 @@ class FiniteGuard:
                 losses = _zero(losses, student)
             print_log(
                 f'{"; ".join(faults)}. Left out: '
-                f'{"the whole iteration" if whole else "the distillation losses of this head"}. '
-                f'This is iteration {self.skipped} with such a fault.',
+                f'{"the whole iteration" if whole else "the distillation losses named here"}. '
+                f'So far this was done in {self.skipped} iterations.',
                 logger='current',
                 level=logging.WARNING,
             )

@@ -116,7 +116,6 @@ class RandomStateHook(Hook):
 
     def _gathering(self, save: Callable) -> Callable:
         def save_checkpoint(*args: Any, **kwargs: Any) -> Any:
-            self._states = [None] * get_world_size()
             self._states = all_gather_object(self._before_val or random_state())
             return save(*args, **kwargs)
 

@@ -1,13 +1,28 @@
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
+from mmengine.optim import OptimWrapper
 from torch import nn
 
 from mmdet_kdrank.distillers.finite import (
     FiniteGuard,
     describe_nonfinite,
     describe_nonfinite_weights,
+)
+from tests.detectors import (
+    CASCADE,
+    FASTER,
+    KD,
+    RETINA,
+    build,
+    distiller_config,
+    raw_batch,
+    save_teacher,
+    small_config,
+    training_losses,
 )
 
 NAN, INF = float('nan'), float('inf')
@@ -113,3 +128,81 @@ def test_iterations_are_counted():
 def test_an_unknown_action_is_refused():
     with pytest.raises(ValueError, match="on_nonfinite='ignore' is unknown; choose one of raise"):
         FiniteGuard('ignore')
+
+
+def teacher(name, folder):
+    config = small_config(name, width=8)
+    return config, save_teacher(config, folder / 'teacher.pth')
+
+
+def class_layer(model):
+    if hasattr(model, 'roi_head'):
+        heads = model.roi_head.bbox_head
+        return (heads[1] if isinstance(heads, nn.ModuleList) else heads).fc_cls
+    return model.bbox_head.retina_cls
+
+
+@pytest.mark.parametrize('name', [FASTER, CASCADE, RETINA])
+@pytest.mark.parametrize('side', ['student', 'teacher'])
+def test_skip_leaves_one_iteration_out_and_counts_it(tmp_path, name, side):
+    model = build(
+        distiller_config(small_config(name), *teacher(name, tmp_path), on_nonfinite='skip')
+    )
+    wrapper = OptimWrapper(torch.optim.SGD(model.parameters(), lr=0.01))
+    layer = class_layer(model if side == 'student' else model._teacher.model)
+    logged = []
+    for step in range(3):
+        before = copy.deepcopy(model.state_dict())
+        spoil = layer.register_forward_hook(lambda *args: args[-1] * float('nan'))
+        if step != 1:
+            spoil.remove()
+        logged.append(model.train_step(raw_batch(seed=step), wrapper))
+        spoil.remove()
+        after = model.state_dict()
+        trained = [key for key, p in model.named_parameters() if p.requires_grad]
+        still = all(torch.equal(after[key], before[key]) for key in trained)
+        assert still == (step == 1 and side == 'student')
+        assert all(value.isfinite().all() for value in after.values())
+    assert [step['distill_nonfinite'] for step in logged] == [0, 1, 1]
+    prefix = 's1.' if name == CASCADE else ''
+    assert [float(step[f'{prefix}loss_rank']) > 0 for step in logged] == [True, False, True]
+    own = [key for key in logged[0] if 'loss' in key and 'kd' not in key and 'rank' not in key]
+    assert all(bool(logged[1][key]) == (side == 'teacher') for key in own if logged[0][key])
+    assert all(torch.as_tensor(value).isfinite().all() for s in logged for value in s.values())
+
+
+def test_a_teacher_whose_weights_are_not_finite_is_refused_before_training(tmp_path):
+    config, checkpoint = teacher(FASTER, tmp_path)
+    file = torch.load(checkpoint)
+    file['state_dict']['backbone.bn1.running_var'][0] = float('nan')
+    torch.save(file, checkpoint)
+    with pytest.raises(
+        FloatingPointError, match=r"the teacher's weight backbone\.bn1\.running_var.*teacher\.pth"
+    ):
+        build(distiller_config(small_config(FASTER), config, checkpoint))
+
+
+@pytest.mark.skipif(not hasattr(torch.amp, 'GradScaler'), reason='before torch 2.3 on GPUs alone')
+@pytest.mark.parametrize('action', ['raise', 'skip'])
+def test_an_overflow_of_scaled_gradients_is_no_fault(tmp_path, action):
+    """GradScaler leaves such a step out and lowers its scale, as it was made to."""
+    losses = dict(loss_kd={**KD, 'loss_weight': 100.0})
+    config = distiller_config(
+        small_config(FASTER), *teacher(FASTER, tmp_path), on_nonfinite=action, distill_losses=losses
+    )
+    model = build(config)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    scaler = torch.amp.GradScaler('cpu', init_scale=2.0**127, backoff_factor=2.0**-100)
+    weights = []
+    for seed in range(2):
+        before = model.roi_head.bbox_head.fc_cls.weight.detach().clone()
+        losses = training_losses(model, seed=seed)
+        total, _ = model.parse_losses(losses)
+        scaler.scale(total).backward()
+        scaler.step(optimizer)
+        scaler.update()
+        optimizer.zero_grad()
+        weights.append(torch.equal(before, model.roi_head.bbox_head.fc_cls.weight))
+    assert weights == [True, False]
+    assert losses.get('distill_nonfinite', 0) == 0
+    assert scaler.get_scale() == 2.0**27

@@ -91,13 +91,14 @@ def test_signal_9_and_a_resume(tmp_path):
     assert_same(files(work_dir), files(tmp_path / 'whole'))
 
 
-def test_a_signal_to_loading_workers_too(tmp_path):
+@pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_to_loading_workers_too(tmp_path, number):
     """As from a terminal or from Slurm: the workers die from it, the training does not."""
     config = training_config(FASTER, tmp_path, train_dataloader=dict(num_workers=2))
     succeed(TRAIN, tmp_path / 'whole', config)
     work_dir = tmp_path / 'stopped'
-    code, output = run(TRAIN, work_dir, config, after=5, signal=int(signal.SIGTERM), group=True)
-    assert code == 128 + signal.SIGTERM, output
+    code, output = run(TRAIN, work_dir, config, after=5, signal=int(number), group=True)
+    assert code == 128 + number, output
     assert (work_dir / 'last_checkpoint').read_text() == str(work_dir / 'preempted.pth')
     succeed(TRAIN, work_dir, config, '--resume')
     assert_same(files(work_dir), files(tmp_path / 'whole'))
