@@ -56,7 +56,9 @@ class SafeCheckpointHook(CheckpointHook):
                 'the next one is written, so a fault in between leaves none. Set 2 or more.'
             )
         self._stop = StopRequest(signals)
-        self._iters_per_epoch: int | None = None
+        # Iterations of the current epoch that are done; on resuming, of how many.
+        self._done = 0
+        self._resumed: tuple[int, int] | None = None
 
     def before_run(self, runner: Runner) -> None:
         """Choose what ``--resume`` without a path resumes from."""
@@ -64,8 +66,8 @@ class SafeCheckpointHook(CheckpointHook):
             runner._load_from = self._agree_on_latest(runner.work_dir)
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Note how long an epoch was."""
-        self._iters_per_epoch = checkpoint.get('meta', {}).get('iters_per_epoch')
+        """Note how far into an epoch it was written."""
+        self._resumed = checkpoint.get('meta', {}).get('epoch_progress')
 
     def before_train(self, runner: Runner) -> None:
         """Listen for signals from here on."""
@@ -74,19 +76,20 @@ class SafeCheckpointHook(CheckpointHook):
 
     def before_train_epoch(self, runner: Runner) -> None:
         """Leave out the batches of a resumed epoch that were trained on."""
-        length, self._iters_per_epoch = self._iters_per_epoch, None
+        (done, length), self._resumed = self._resumed or (0, 0), None
+        self._done = 0
         loop = runner.train_loop
-        if length is None or not isinstance(loop, EpochBasedTrainLoop):
+        if not done or not isinstance(loop, EpochBasedTrainLoop):
             return
-        done = loop.iter - loop.epoch * length
-        if done and length != len(loop.dataloader):
+        if length != len(loop.dataloader):
             runner.logger.warning(
                 f'The checkpoint was written {done} iterations into an epoch of {length}, and an '
                 f'epoch has {len(loop.dataloader)} now: epoch {loop.epoch + 1} starts over.'
             )
-        elif done:
-            runner.logger.info(f'Going on after {done} iterations of epoch {loop.epoch + 1}.')
-            loop.dataloader = RestOfEpoch(loop.dataloader, done)
+            return
+        runner.logger.info(f'Going on after {done} iterations of epoch {loop.epoch + 1}.')
+        loop.dataloader = RestOfEpoch(loop.dataloader, done)
+        self._done = done
 
     def before_train_iter(self, runner: Runner, *args: Any, **kwargs: Any) -> None:
         """Listen for workers, which torch starts to watch with the first batch."""
@@ -94,6 +97,7 @@ class SafeCheckpointHook(CheckpointHook):
 
     def after_train_iter(self, runner: Runner, *args: Any, **kwargs: Any) -> None:
         """Write a checkpoint where one is due, and stop where that was asked for."""
+        self._done += 1
         super().after_train_iter(runner, *args, **kwargs)
         if signal := self._stop.agreed():
             path = self._save_preempted(runner)
@@ -107,6 +111,7 @@ class SafeCheckpointHook(CheckpointHook):
         """Write a checkpoint where one is due."""
         if isinstance(runner.train_loop.dataloader, RestOfEpoch):
             runner.train_loop.dataloader = runner.train_loop.dataloader.loader
+        self._done = 0
         super().after_train_epoch(runner)
 
     def after_train(self, runner: Runner) -> None:
@@ -115,7 +120,7 @@ class SafeCheckpointHook(CheckpointHook):
         super().after_train(runner)
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Refuse weights that are not finite, and note how long an epoch is.
+        """Refuse weights that are not finite, and note how far into an epoch this is.
 
         Raises:
             FloatingPointError: With the name of the weight.
@@ -128,7 +133,7 @@ class SafeCheckpointHook(CheckpointHook):
                     'written, and the ones before it are there. Lower the learning rate or clip '
                     'gradients, and go on from one of them.'
                 )
-        checkpoint['meta']['iters_per_epoch'] = len(runner.train_dataloader)
+        checkpoint['meta']['epoch_progress'] = (self._done, len(runner.train_dataloader))
 
     def _save_preempted(self, runner: Runner) -> str:
         runner.save_checkpoint(

@@ -17,11 +17,13 @@ from tests.training import (
 )
 
 WORKERS = dict(train_dataloader=dict(num_workers=2, persistent_workers=False))
+# Writes the checkpoint of the best validation again, after that validation.
+BEST = dict(default_hooks=dict(checkpoint=dict(save_best='pictures', rule='greater')))
 CASES = {
     'two-stage': (FASTER, {}),
     'dense': (RETINA, {}),
     'epochs': (RETINA, EPOCHS),
-    'validation': (RETINA, {**VALIDATION, 'train_cfg': dict(val_interval=2)}),
+    'validation': (RETINA, {**VALIDATION, 'train_cfg': dict(val_interval=2), **BEST}),
     'workers': (FASTER, WORKERS),
 }
 QUICK = 'two-stage'

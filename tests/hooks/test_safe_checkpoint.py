@@ -86,10 +86,13 @@ def test_an_epoch_of_another_length_starts_over(by_epoch, tmp_path):
     stop(config, tmp_path, 2)
     config = config.copy()
     config.train_dataloader = {**config.train_dataloader, 'batch_size': 3}
-    config.train_cfg = {**config.train_cfg, 'max_epochs': 1}
+    config.train_cfg = {**config.train_cfg, 'max_epochs': 2}
+    stop(config, tmp_path, 2 + 4 + 3, resume=True)
     runner = train(config, tmp_path, resume=True)
-    # Two of six, then all of four.
-    assert runner.iter == 2 + len(runner.train_dataloader) == 6
+    # Two of six, then two epochs of four.
+    assert len(runner.train_dataloader) == 4
+    assert runner.iter == len(seen(tmp_path)) == 2 + 4 + 4
+    assert len(set(seen(tmp_path))) == 10
 
 
 def test_a_torn_checkpoint_is_passed_over(by_iteration, tmp_path):
