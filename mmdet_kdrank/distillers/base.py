@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Set
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -18,7 +19,7 @@ from .class_output import ClassOutput
 from .classes import ClassAlignment, align_classes
 from .dead_branches import cut_dead_branches
 from .features import FeatureDistillation
-from .finite import assert_finite
+from .finite import FiniteGuard, describe_nonfinite_weights
 from .ground_truth import GroundTruth
 from .loss_call import call_entry
 from .loss_entries import add_entries, build_losses
@@ -50,6 +51,8 @@ class DistillMixin:
             base class of the family.
         selector (dict, optional): Which RoIs or anchors count, a selector of ``TASK_UTILS``.
         channels (str): ``'all'``, or ``'foreground'`` to leave the background channel out.
+        on_nonfinite (str): ``'raise'``, or ``'skip'`` to leave out what is not finite and log the
+            count, ``distill_nonfinite`` (see :class:`~mmdet_kdrank.distillers.finite.FiniteGuard`).
         **kwargs: The student's own arguments.
 
     Raises:
@@ -76,6 +79,7 @@ class DistillMixin:
         student_type: str | None = None,
         selector: dict | None = None,
         channels: str = 'all',
+        on_nonfinite: str = 'raise',
         **kwargs: Any,
     ) -> None:
         source = TeacherSource.from_config(teacher)
@@ -102,6 +106,7 @@ class DistillMixin:
             selector or self.default_selector
         )
         self.channels = channels
+        self._guard = FiniteGuard(on_nonfinite)
 
     def init_weights(self) -> None:
         """Initialise the student, then load the teacher onto its device."""
@@ -109,6 +114,12 @@ class DistillMixin:
         if self._teacher is None:
             teacher = self._teacher_source.load()
             self._check_teacher(teacher.model)
+            fault = describe_nonfinite_weights(teacher.model, "the teacher's")
+            if fault:
+                raise FloatingPointError(
+                    f'{fault}: {teacher.checkpoint} is no teacher. Take a checkpoint from before '
+                    'its training diverged.'
+                )
             teacher.model.to(next(self.parameters()).device)
             self._teacher = teacher
 
@@ -160,9 +171,8 @@ class DistillMixin:
                 objects = GroundTruth.from_data_samples(batch_data_samples)
                 samples = replace(samples, ground_truth=objects)
             add_entries(losses, self._distill(prefix, scale, samples), 'distill_losses')
-        distilled = self.distill_features(levels, features, self.distill_factors, self._idle)
-        add_entries(losses, distilled, 'distill_features')
-        return losses
+        add_entries(losses, self._distill_features(levels, features), 'distill_features')
+        return self._guard.settle(losses, self)
 
     @property
     def requires_boxes(self) -> bool:
@@ -254,16 +264,29 @@ class DistillMixin:
             else:
                 value = call_entry(name, loss, samples, chosen)
                 values[name] = scale * self.distill_factors[name] * value
-        behind = ', '.join(prefix + name for name in values)
-        assert_finite(
-            {
-                f"the student's logits behind {behind}": samples.student,
-                f"the teacher's logits behind {behind}": samples.teacher,
-                **{f'the value of {prefix}{name}': value for name, value in values.items()},
-            }
-        )
-        values.update(agreement(chosen.student, chosen.teacher))
-        return {prefix + name: value for name, value in values.items()}
+        values = {prefix + name: value for name, value in values.items()}
+        behind = ', '.join(values)
+        looked_at = {
+            f"the student's logits behind {behind}": samples.student,
+            f"the teacher's logits behind {behind}": samples.teacher,
+            **{f'the value of {name}': value for name, value in values.items()},
+        }
+        if not self._guard.passes(looked_at, self._models):
+            return dict.fromkeys(values, (samples.student * 0).sum())
+        agreed = agreement(chosen.student, chosen.teacher)
+        return {**values, **{prefix + name: value for name, value in agreed.items()}}
+
+    def _distill_features(self, levels: list, features: tuple[Tensor, ...]) -> dict[str, Tensor]:
+        distil = partial(self.distill_features, levels, features, self.distill_factors)
+        values = distil(self._idle)
+        looked_at = {f'the value of {name}': value for name, value in values.items()}
+        causes = partial(self.distill_features.tensors, levels, features)
+        finite = not values or self._guard.passes(looked_at, self._models, causes)
+        return values if finite else distil(values)
+
+    @property
+    def _models(self) -> dict[str, nn.Module]:
+        return dict(student=self, teacher=self._teacher.model)
 
 
 def _training_classes() -> tuple[str, ...] | None:

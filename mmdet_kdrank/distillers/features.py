@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 
 from .capture import watch_method
-from .finite import assert_finite
 from .loss_entries import build_losses, has_weights
 
 Levels = tuple[Tensor, ...]
@@ -116,7 +115,6 @@ class FeatureDistillation(nn.ModuleDict):
         Raises:
             NotImplementedError: If the student did not compute its features once.
             ValueError: If the levels do not correspond.
-            FloatingPointError: If a loss is not finite.
         """
         if not self:
             return {}
@@ -135,8 +133,15 @@ class FeatureDistillation(nn.ModuleDict):
                 )
             except ValueError as error:
                 raise ValueError(f'distill_features.{name}: {error}') from error
-        _assert_finite(values, calls[0], teacher)
         return values
+
+    def tensors(self, calls: list[Levels], teacher: Levels) -> dict[str, Tensor]:
+        """The levels that the losses compare, by what an error calls them."""
+        return {
+            f"level {index} of the {side}'s features behind {', '.join(self)}": level
+            for side, levels in (('student', calls[0]), ('teacher', teacher))
+            for index, level in enumerate(levels)
+        }
 
 
 def _leave_out(_: nn.Module, state_dict: dict[str, Tensor], prefix: str, __: dict) -> None:
@@ -147,18 +152,3 @@ def _leave_out(_: nn.Module, state_dict: dict[str, Tensor], prefix: str, __: dic
 def _nothing(loss: nn.Module, like: Tensor) -> Tensor:
     """Zero, with a gradient of zero for each parameter: DDP waits for all of them."""
     return sum((0 * parameter.sum() for parameter in loss.parameters()), like.new_zeros(()))
-
-
-def _assert_finite(values: dict[str, Tensor], student: Levels, teacher: Levels) -> None:
-    try:
-        assert_finite({f'the value of {name}': value for name, value in values.items()})
-    except FloatingPointError:
-        # Features that are not finite leave no loss finite: looked for only then.
-        assert_finite(
-            {
-                f"level {index} of the {side}'s features behind {', '.join(values)}": level
-                for side, levels in (('student', student), ('teacher', teacher))
-                for index, level in enumerate(levels)
-            }
-        )
-        raise
