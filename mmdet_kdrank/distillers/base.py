@@ -11,6 +11,8 @@ from mmdet.structures import DetDataSample
 from mmengine.logging import MessageHub, print_log
 from torch import Tensor, nn
 
+from mmdet_kdrank.distributed import global_avg_factor, on_all_ranks
+
 from .agreement import agreement
 from .class_output import ClassOutput
 from .classes import align_classes
@@ -20,6 +22,7 @@ from .loss_entries import build_losses
 from .preprocessing import TeacherInput
 from .refusals import reason_against
 from .samples import DistillSamples
+from .shared_teacher import load_on_all_ranks
 from .student_class import check_arguments, student_class
 from .teacher import Teacher, TeacherSource
 
@@ -84,7 +87,7 @@ class DistillMixin:
         """Initialise the student, then load the teacher onto its device."""
         super().init_weights()
         if self._teacher is None:
-            self._teacher = self._teacher_source.load()
+            self._teacher = load_on_all_ranks(self._teacher_source)
             self._teacher.model.to(next(self.parameters()).device)
 
     def _apply(self, fn: Callable, *args: Any, **kwargs: Any) -> nn.Module:
@@ -109,7 +112,8 @@ class DistillMixin:
 
         Raises:
             RuntimeError: If :meth:`init_weights` has not run.
-            FloatingPointError: If logits or a distillation loss are not finite.
+            FloatingPointError: If logits or a distillation loss are not finite, on any rank.
+            OtherRankError: If the teacher does not correspond to the student on another rank.
         """
         if self._teacher is None:
             raise RuntimeError(
@@ -118,7 +122,7 @@ class DistillMixin:
             )
         first = self._teacher_input is None
         if first:
-            self._match_teacher()
+            on_all_ranks(self._match_teacher)
         with self.capture_student() as captured:
             losses = super().loss(batch_inputs, batch_data_samples)
         with torch.no_grad():
@@ -206,6 +210,8 @@ class DistillMixin:
     def _distill(self, prefix: str, scale: float, samples: DistillSamples) -> dict[str, Tensor]:
         background = samples.background and self.channels == 'all'
         chosen = self.selector(samples)
+        # Called without rows too: the other ranks wait for it.
+        avg_factor = global_avg_factor(chosen.avg_factor, samples.student.device)
         pred, soft_label = self._classes.select(chosen.student, chosen.teacher, background)
         values = {}
         for name, loss in self.distill_losses.items():
@@ -214,7 +220,7 @@ class DistillMixin:
                 known, columns = self._label_columns(name, chosen, pred.shape[1])
                 weight, labels = weight * known, {'labels': columns}
             values[name] = scale * loss(
-                pred, soft_label, weight=weight, avg_factor=chosen.avg_factor, **labels
+                pred, soft_label, weight=weight, avg_factor=avg_factor, **labels
             )
         behind = ', '.join(prefix + name for name in values)
         assert_finite(

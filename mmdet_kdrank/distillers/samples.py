@@ -23,7 +23,8 @@ class DistillSamples:
         labels (Tensor, optional): The student's own training labels, (N,), int64. None where
             its head does not tell.
         weights (Tensor, optional): The student's own label weights, (N,).
-        avg_factor (float, optional): The student's own normaliser of its class loss.
+        avg_factor (float, optional): What these rows count in the normaliser, 0 where they are
+            none; the student's own, that of its class loss, until a selector sets it.
     """
 
     student: Tensor
@@ -62,7 +63,7 @@ class DistillSamples:
         return (scores[:, :-1] if self.background else scores).amax(1)
 
     def take(self, index: Tensor) -> DistillSamples:
-        """The rows that ``index`` names, (M,) int64, all with weight 1 and normaliser max(M, 1)."""
+        """The rows that ``index`` names, (M,) int64, all with weight 1; they count M."""
         return replace(
             self,
             student=self.student[index],
@@ -70,5 +71,5 @@ class DistillSamples:
             image=self.image[index],
             labels=None if self.labels is None else self.labels[index],
             weights=self.student.new_ones(len(index), dtype=torch.float32),
-            avg_factor=float(max(len(index), 1)),
+            avg_factor=float(len(index)),
         )
