@@ -46,7 +46,10 @@ def run_ranks(world: int, function: Callable, *args: Any, seconds: float = 120) 
                 results[rank] = value
         except queue.Empty:
             missing = sorted(set(range(world)) - results.keys())
-            raise Hang(f'ranks {missing} after {seconds} s; the others: {results}') from None
+            codes = [processes[rank].exitcode for rank in missing]
+            raise Hang(
+                f'ranks {missing} (exit codes {codes}) after {seconds} s; the others: {results}'
+            ) from None
         finally:
             for process in processes:
                 process.kill() if len(results) < world else process.join()
