@@ -2,6 +2,7 @@
 
 from . import heads  # noqa: F401  (imported for what it declares)
 from .class_output import ClassOutput, class_output, declare_class_output
+from .ground_truth import GroundTruth
 from .samples import DistillSamples
 from .selectors import AllSamples, PositiveSamples, ScoreWeightedSamples, TopkSamples
 from .single_stage import DistillSingleStageDetector, DistillSingleStageInstanceSegmentor
@@ -14,6 +15,7 @@ __all__ = [
     'DistillSingleStageDetector',
     'DistillSingleStageInstanceSegmentor',
     'DistillTwoStageDetector',
+    'GroundTruth',
     'PositiveSamples',
     'ScoreWeightedSamples',
     'TopkSamples',

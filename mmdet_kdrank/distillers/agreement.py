@@ -26,9 +26,9 @@ def agreement(student: Tensor, teacher: Tensor) -> dict[str, Tensor]:
     Returns:
         dict[str, Tensor]: ``distill_tau``, the mean hard Kendall tau-a in [-1, 1], and
         ``distill_top1``, the share in [0, 1] of rows on which both rank the same class first.
-        Empty for N = 0, where neither is defined.
+        Empty for N = 0 or C = 1, where neither is defined.
     """
-    if not len(student):
+    if not len(student) or student.shape[1] < 2:
         return {}
     rows = min(MAX_ROWS, max(MIN_ROWS, MAX_PAIRS // student.shape[1] ** 2))
     stride = -(-len(student) // rows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -14,10 +15,12 @@ from torch import Tensor, nn
 from mmdet_kdrank.distributed import global_avg_factor, on_all_ranks
 
 from .agreement import agreement
+from .aligned import align_samples
 from .class_output import ClassOutput
-from .classes import align_classes
+from .classes import ClassAlignment, align_classes
 from .dead_branches import cut_dead_branches
 from .finite import assert_finite
+from .ground_truth import GroundTruth
 from .loss_entries import build_losses
 from .preprocessing import TeacherInput
 from .refusals import reason_against
@@ -37,8 +40,10 @@ class DistillMixin:
         teacher (dict): ``config``, ``checkpoint`` and optionally ``channels_last`` (see
             :class:`TeacherSource`). Nothing is read before training starts.
         distill_losses (dict[str, dict]): Configs of registered losses, called as
-            ``loss(pred, soft_label, weight=…, avg_factor=…)``. A key is the loss's name in the
-            log and must contain ``loss``.
+            ``loss(pred, soft_label, weight=…, avg_factor=…)`` on the rows that the selector chose;
+            those with ``requires_samples = True`` as ``loss(samples)`` on all rows
+            (:func:`align_samples`), with boxes and ground truth if ``requires_boxes = True``. A key
+            is the loss's name in the log and must contain ``loss``.
         student_type (str, optional): The student's own detector class. Defaults to MMDetection's
             base class of the family.
         selector (dict, optional): Which RoIs or anchors count, a selector of ``TASK_UTILS``.
@@ -77,6 +82,7 @@ class DistillMixin:
         self._teacher_source = source
         self._teacher: Teacher | None = None
         self._teacher_input: TeacherInput | None = None
+        self._classes: ClassAlignment | None = None
         self.distill_losses = build_losses(distill_losses)
         self.selector: Callable[[DistillSamples], DistillSamples] = TASK_UTILS.build(
             selector or self.default_selector
@@ -87,8 +93,10 @@ class DistillMixin:
         """Initialise the student, then load the teacher onto its device."""
         super().init_weights()
         if self._teacher is None:
-            self._teacher = load_on_all_ranks(self._teacher_source)
-            self._teacher.model.to(next(self.parameters()).device)
+            teacher = load_on_all_ranks(self._teacher_source)
+            on_all_ranks(lambda: self._check_teacher(teacher.model))
+            teacher.model.to(next(self.parameters()).device)
+            self._teacher = teacher
 
     def _apply(self, fn: Callable, *args: Any, **kwargs: Any) -> nn.Module:
         if self._teacher is not None:
@@ -120,9 +128,9 @@ class DistillMixin:
                 "The teacher is not loaded: call init_weights() before training (MMEngine's "
                 'Runner does).'
             )
-        first = self._teacher_input is None
+        first = self._classes is None
         if first:
-            on_all_ranks(self._match_teacher)
+            on_all_ranks(self._match_classes)
         with self.capture_student() as captured:
             losses = super().loss(batch_inputs, batch_data_samples)
         with torch.no_grad():
@@ -131,6 +139,9 @@ class DistillMixin:
         if first:
             self._trim_teacher(features)
         for prefix, scale, samples in self.compare(captured, features):
+            if self.requires_boxes:
+                objects = GroundTruth.from_data_samples(batch_data_samples)
+                samples = replace(samples, ground_truth=objects)
             distilled = self._distill(prefix, scale, samples)
             taken = losses.keys() & distilled.keys()
             if taken:
@@ -140,6 +151,11 @@ class DistillMixin:
                 )
             losses.update(distilled)
         return losses
+
+    @property
+    def requires_boxes(self) -> bool:
+        """Whether a loss asks for the boxes of the samples and for the ground truth."""
+        return any(getattr(loss, 'requires_boxes', False) for loss in self.distill_losses.values())
 
     def capture_student(self) -> Any:
         """Context in which the student's class logits are recorded, as :meth:`compare` takes."""
@@ -164,37 +180,44 @@ class DistillMixin:
         """
         raise NotImplementedError
 
-    def _match_teacher(self) -> None:
-        """Check that student and teacher correspond, now that the training set is known."""
-        teacher = self._teacher
-        if reason := reason_against(type(teacher.model)):
-            raise ValueError(f'A {type(teacher.model).__name__} cannot be a teacher: {reason}.')
-        if not isinstance(teacher.model, self.teachers):
+    def _check_teacher(self, teacher: nn.Module) -> None:
+        """Check that the heads of student and teacher correspond."""
+        if reason := reason_against(type(teacher)):
+            raise ValueError(f'A {type(teacher).__name__} cannot be a teacher: {reason}.')
+        if not isinstance(teacher, self.teachers):
             raise ValueError(
-                f'The teacher is a {type(teacher.model).__name__}, {type(self).__name__} needs a '
+                f'The teacher is a {type(teacher).__name__}, {type(self).__name__} needs a '
                 f'{" or ".join(kind.__name__ for kind in self.teachers)}. Choose a teacher of the '
                 "student's family."
             )
-        outputs = self.check_heads(teacher.model)
-        for ours, theirs in outputs:
+        self._outputs = self.check_heads(teacher)
+        for ours, theirs in self._outputs:
             if (ours.activation, ours.background) != (theirs.activation, theirs.background):
                 raise ValueError(
                     f"The student's class output is {ours}, the teacher's {theirs}: their logits "
                     'mean different things. Choose a teacher whose head has the same activation '
                     'and the same background channel.'
                 )
-        self._outputs = outputs
-        ours, theirs = outputs[0]
+        self._teacher_input = TeacherInput(self.data_preprocessor, teacher.data_preprocessor)
+
+    def _match_classes(self) -> None:
+        """Match the classes by name, now that the training set is known."""
+        teacher = self._teacher
+        ours, theirs = self._outputs[0]
         self._classes = align_classes(
             _training_classes(), teacher.classes, ours.num_classes, theirs.num_classes
         )
-        if len(self._classes.student) + (ours.background and self.channels == 'all') < 2:
+        columns = len(self._classes.student) + (ours.background and self.channels == 'all')
+        along_candidates = ours.activation == 'sigmoid' and all(
+            getattr(loss, 'requires_samples', False) for loss in self.distill_losses.values()
+        )
+        if columns < 2 and not along_candidates:
             raise ValueError(
                 f'channels={self.channels!r} leaves one column of logits to distil, and a '
                 'distribution or a ranking needs two. Give student and teacher more common '
-                'classes, or keep the background channel of a softmax head.'
+                'classes, keep the background channel of a softmax head, or distil a sigmoid head '
+                'with losses along the candidates alone, such as CandidateRankLoss.'
             )
-        self._teacher_input = TeacherInput(self.data_preprocessor, teacher.model.data_preprocessor)
         print_log(
             f'Distilling {len(self._classes.student)} classes from {type(teacher.model).__name__} '
             f'({teacher.checkpoint}) with {", ".join(self.distill_losses)}.',
@@ -208,17 +231,29 @@ class DistillMixin:
         print_log(f'The teacher runs without {", ".join(cut) or "nothing"}.', logger='current')
 
     def _distill(self, prefix: str, scale: float, samples: DistillSamples) -> dict[str, Tensor]:
-        background = samples.background and self.channels == 'all'
+        samples = align_samples(samples, self._classes)
         chosen = self.selector(samples)
         # Called without rows too: the other ranks wait for it.
         avg_factor = global_avg_factor(chosen.avg_factor, samples.student.device)
-        pred, soft_label = self._classes.select(chosen.student, chosen.teacher, background)
+        pred, soft_label = chosen.student, chosen.teacher
+        if samples.background and self.channels == 'foreground':
+            pred, soft_label = pred[:, :-1], soft_label[:, :-1]
         values = {}
         for name, loss in self.distill_losses.items():
+            labelled = getattr(loss, 'requires_labels', False)
+            if labelled and samples.labels is None:
+                raise ValueError(
+                    f'distill_losses.{name}: {type(loss).__name__} needs hard labels, and the '
+                    "student's head does not pass one label a prior to loss_cls. Choose a loss "
+                    'that needs none.'
+                )
+            if getattr(loss, 'requires_samples', False):
+                values[name] = scale * loss(samples)
+                continue
             weight, labels = chosen.weights, {}
-            if getattr(loss, 'requires_labels', False):
-                known, columns = self._label_columns(name, chosen, pred.shape[1])
-                weight, labels = weight * known, {'labels': columns}
+            if labelled:
+                known = (chosen.labels >= 0) & (chosen.labels < pred.shape[1])
+                weight, labels = weight * known, {'labels': chosen.labels.where(known, 0)}
             values[name] = scale * loss(
                 pred, soft_label, weight=weight, avg_factor=avg_factor, **labels
             )
@@ -232,20 +267,6 @@ class DistillMixin:
         )
         values.update(agreement(pred, soft_label))
         return {prefix + name: value for name, value in values.items()}
-
-    def _label_columns(
-        self, name: str, chosen: DistillSamples, columns: int
-    ) -> tuple[Tensor, Tensor]:
-        """Which rows have a label among the distilled columns, and that column, both (N,)."""
-        if chosen.labels is None:
-            raise ValueError(
-                f'distill_losses.{name}: {type(self.distill_losses[name]).__name__} needs hard '
-                "labels, and the student's head does not pass one label a prior to loss_cls. "
-                'Choose a loss that needs none.'
-            )
-        column = self._classes.column_of(chosen.labels)
-        known = (column >= 0) & (column < columns)
-        return known, column.where(known, 0)
 
 
 def _training_classes() -> tuple[str, ...] | None:

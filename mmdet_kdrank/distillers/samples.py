@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from .ground_truth import GroundTruth
+
 
 @dataclass(frozen=True)
 class DistillSamples:
@@ -25,6 +27,9 @@ class DistillSamples:
         weights (Tensor, optional): The student's own label weights, (N,).
         avg_factor (float, optional): What these rows count in the normaliser, 0 where they are
             none; the student's own, that of its class loss, until a selector sets it.
+        boxes (Tensor, optional): RoI, anchor or cell of the point of each row, x1, y1, x2, y2 in
+            pixels of the input, (N, 4). Set only where a loss asks with ``requires_boxes``.
+        ground_truth (GroundTruth, optional): The batch's objects; set along with ``boxes``.
     """
 
     student: Tensor
@@ -36,6 +41,8 @@ class DistillSamples:
     labels: Tensor | None = None
     weights: Tensor | None = None
     avg_factor: float | None = None
+    boxes: Tensor | None = None
+    ground_truth: GroundTruth | None = None
 
     def __len__(self) -> int:
         return len(self.student)
@@ -70,6 +77,7 @@ class DistillSamples:
             teacher=self.teacher[index],
             image=self.image[index],
             labels=None if self.labels is None else self.labels[index],
+            boxes=None if self.boxes is None else self.boxes[index],
             weights=self.student.new_ones(len(index), dtype=torch.float32),
             avg_factor=float(len(index)),
         )

@@ -20,6 +20,7 @@ from .base import DistillMixin
 from .capture import watch_forward
 from .class_output import ClassOutput, class_output
 from .class_targets import ClassTargets, RowOrder, watch_class_targets
+from .prior_boxes import prior_boxes
 from .priors import assert_comparable
 from .samples import DistillSamples
 
@@ -102,6 +103,9 @@ class DenseDistillMixin(DistillMixin):
             activation=ours.activation,
             background=ours.background,
             num_classes=ours.num_classes,
+            boxes=(
+                prior_boxes(self.bbox_head, captured.outputs[0][0]) if self.requires_boxes else None
+            ),
         )
         yield '', 1.0, self._with_targets(samples, captured)
 

@@ -106,6 +106,7 @@ class DistillTwoStageDetector(DistillMixin, TwoStageDetector):
                 labels=record.labels,
                 weights=record.weights,
                 avg_factor=float(len(record.rois)),
+                boxes=record.rois[:, 1:] if self.requires_boxes else None,
             )
             cascade = isinstance(self.roi_head, CascadeRoIHead)
             yield (

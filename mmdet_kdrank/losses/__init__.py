@@ -1,7 +1,9 @@
-"""Logit distillation losses, registered in MODELS, one a file."""
+"""Distillation losses, registered in MODELS, one a file."""
 
 from mmdet_kdrank.losses.base import LogitDistillLoss
 from mmdet_kdrank.losses.binary_kd import BinaryKDLoss
+from mmdet_kdrank.losses.candidate_base import CandidateLoss
+from mmdet_kdrank.losses.candidate_rank import CandidateRankLoss
 from mmdet_kdrank.losses.dist import DISTLoss
 from mmdet_kdrank.losses.dkd import DKDLoss
 from mmdet_kdrank.losses.kendall_rank import KendallRankLoss
@@ -9,9 +11,12 @@ from mmdet_kdrank.losses.lskd import LSKDLoss
 from mmdet_kdrank.losses.mse import LogitMSELoss
 from mmdet_kdrank.losses.nkd import NKDLoss
 from mmdet_kdrank.losses.quality_focal_kd import QualityFocalKDLoss
+from mmdet_kdrank.losses.rank_mimic import RankMimicLoss
 
 __all__ = [
     'BinaryKDLoss',
+    'CandidateLoss',
+    'CandidateRankLoss',
     'DISTLoss',
     'DKDLoss',
     'KendallRankLoss',
@@ -20,4 +25,5 @@ __all__ = [
     'LogitMSELoss',
     'NKDLoss',
     'QualityFocalKDLoss',
+    'RankMimicLoss',
 ]

@@ -9,18 +9,24 @@ from mmdet_kdrank.ops import BACKENDS, FORMS, SURROGATES, grouped_kendall_tau, k
 from mmdet_kdrank.ops.checks import check_choice, check_count, check_positive
 
 
-def standardize_rows(logits: Tensor, eps: float) -> Tensor:
+def standardize_rows(logits: Tensor, eps: float, valid: Tensor | None = None) -> Tensor:
     """Shifts and scales each row to zero mean and unit variance.
 
     Args:
         logits: Shape (N, C).
         eps: Added to the (biased) variance, in squared units of logit.
+        valid: Columns that count, at least one a row, bool, shape (N, C); None: all.
 
     Returns:
-        Shape (N, C).
+        Shape (N, C), 0 where not valid.
     """
-    centred = logits - logits.mean(1, keepdim=True)
-    return centred * (centred.square().mean(1, keepdim=True) + eps).rsqrt()
+    if valid is None:
+        centred = logits - logits.mean(1, keepdim=True)
+        return centred * (centred.square().mean(1, keepdim=True) + eps).rsqrt()
+    count = valid.sum(1, keepdim=True)
+    mean = logits.masked_fill(~valid, 0).sum(1, keepdim=True) / count
+    centred = (logits - mean).masked_fill(~valid, 0)
+    return centred * (centred.square().sum(1, keepdim=True) / count + eps).rsqrt()
 
 
 @MODELS.register_module()
@@ -108,13 +114,16 @@ class KendallRankLoss(LogitDistillLoss):
             'eps': eps,
         }
 
-    def row_loss(self, pred: Tensor, soft_label: Tensor) -> Tensor:
-        """``1 - tau`` of each row, shape (N,)."""
+    def row_loss(self, pred: Tensor, soft_label: Tensor, valid: Tensor | None = None) -> Tensor:
+        """``1 - tau`` of each row, shape (N,).
+
+        ``valid`` names the columns that count, bool, shape (N, C); not with ``class_groups``.
+        """
         if self.standardize:
-            pred = standardize_rows(pred, self.standardize_eps)
-            soft_label = standardize_rows(soft_label, self.standardize_eps)
+            pred = standardize_rows(pred, self.standardize_eps, valid)
+            soft_label = standardize_rows(soft_label, self.standardize_eps, valid)
         if self.class_groups == 1:
-            return 1 - kendall_tau(pred, soft_label, **self.options)
+            return 1 - kendall_tau(pred, soft_label, valid, **self.options)
         orders = self.shuffles.draw(pred.shape[1], pred.device)
         return 1 - grouped_kendall_tau(pred, soft_label, orders, self.class_groups, **self.options)
 

@@ -32,7 +32,8 @@ class LSKDLoss(LogitDistillLoss):
 
     Raises:
         KeyError: If the loss inside is not registered.
-        ValueError: If ``eps`` is not positive or the loss inside does not give one value a row.
+        ValueError: If ``eps`` is not positive, or the loss inside does not give one value a row or
+            has ``requires_samples``.
 
     References:
         "Logit Standardization in Knowledge Distillation", arXiv 2403.01427, the weighted Z-score
@@ -51,6 +52,11 @@ class LSKDLoss(LogitDistillLoss):
         check_positive('eps', eps)
         self.eps = eps
         self.loss = MODELS.build(loss)
+        if getattr(self.loss, 'requires_samples', False):
+            raise ValueError(
+                f'{type(self.loss).__name__} compares samples, and LSKDLoss standardises the '
+                'classes of each. Enter it in distill_losses by itself.'
+            )
         self.requires_labels = getattr(self.loss, 'requires_labels', False)
 
     def row_loss(self, pred: Tensor, soft_label: Tensor, labels: Tensor | None = None) -> Tensor:

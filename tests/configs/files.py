@@ -18,7 +18,7 @@ ALL = sorted(
 COCO = [name for name in ALL if name.endswith('_coco.py')]
 NAME = re.compile(
     r'(?P<folder>\w+)/(?P<family>[a-z-]+)_(?P<teacher>\w+?)-(?P<student>\w+?)'
-    r'_(?P<kd>[a-z]+)(?P<rank>-rank)?_(?P<schedule>1x|180k)_coco\.py'
+    r'_(?P<kd>[a-z]+)(?P<rank>-rank)?(?P<candidates>-crank|-rm)?_(?P<schedule>1x|180k)_coco\.py'
 )
 
 
@@ -31,5 +31,7 @@ def parsed(name: str) -> Config:
 def parts(name: str) -> dict[str, str | None]:
     """What a COCO config's file name says."""
     match = NAME.fullmatch(name)
-    assert match, f'{name} is not FOLDER/FAMILY_TEACHER-STUDENT_KD[-rank]_SCHEDULE_coco.py'
+    assert match, (
+        f'{name} is not FOLDER/FAMILY_TEACHER-STUDENT_KD[-rank][-crank|-rm]_SCHEDULE_coco.py'
+    )
     return match.groupdict()

@@ -32,6 +32,7 @@ LOSSES = {
     'nkd': 'NKDLoss',
     'qfkd': 'QualityFocalKDLoss',
 }
+ALONG_CANDIDATES = {'-crank': 'CandidateRankLoss', '-rm': 'RankMimicLoss'}
 # Beside KL, on R101 -> R50 at 1x.
 OTHER_KD = {
     'faster-rcnn': {'dist', 'dkd', 'lskd', 'mse', 'nkd'},
@@ -66,7 +67,7 @@ def unscoped(value: Any) -> Any:
 
 
 def test_all_published_pairs_are_shipped():
-    kd = [name for name in COCO if parts(name)['kd'] == 'kd']
+    kd = [n for n in COCO if parts(n)['kd'] == 'kd' and not parts(n)['candidates']]
     pairs = {(p['family'], p['teacher'], p['student']) for p in map(parts, kd)}
     assert pairs == {
         ('faster-rcnn', 'r101', 'r18'),
@@ -85,6 +86,17 @@ def test_every_other_kd_is_shipped_with_and_without_rank(family):
     wanted = {(kd, rank) for kd in OTHER_KD[family] for rank in (None, '-rank')}
     assert {(p['kd'], p['rank']) for p in others} == wanted
     assert len(others) == len(wanted)
+
+
+@pytest.mark.parametrize('family', OTHER_KD)
+def test_losses_along_the_candidates_are_shipped(family):
+    along = [p for p in map(parts, COCO) if p['family'] == family and p['candidates']]
+    assert {(p['teacher'], p['student'], p['schedule']) for p in along} == {('r101', 'r50', '1x')}
+    assert sorted((p['kd'], p['rank'] or '', p['candidates']) for p in along) == [
+        ('kd', '', '-crank'),
+        ('kd', '', '-rm'),
+        ('kd', '-rank', '-crank'),
+    ]
 
 
 @pytest.mark.parametrize('name', ALL)
@@ -112,6 +124,8 @@ def test_is_what_its_name_says(name):
     losses = {f'loss_{said["kd"]}': LOSSES[said['kd']]}
     if said['rank']:
         losses['loss_rank'] = 'KendallRankLoss'
+    if said['candidates']:
+        losses[f'loss_{said["candidates"][1:]}'] = ALONG_CANDIDATES[said['candidates']]
     assert {key: loss.type for key, loss in config.model.distill_losses.items()} == losses
 
 
@@ -119,6 +133,14 @@ def test_is_what_its_name_says(name):
 def test_rank_is_all_that_its_twin_lacks(name):
     model, twin = parsed(name).model.to_dict(), parsed(name.replace('-rank', '')).model.to_dict()
     del model['distill_losses']['loss_rank']
+    assert model == twin
+
+
+@pytest.mark.parametrize('name', [n for n in COCO if parts(n)['candidates']])
+def test_the_loss_along_the_candidates_is_all_that_its_twin_lacks(name):
+    added = parts(name)['candidates']
+    model, twin = parsed(name).model.to_dict(), parsed(name.replace(added, '')).model.to_dict()
+    del model['distill_losses'][f'loss_{added[1:]}']
     assert model == twin
 
 

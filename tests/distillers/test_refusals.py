@@ -8,7 +8,6 @@ from tests.detectors import (
     distiller_config,
     save_teacher,
     small_config,
-    training_losses,
 )
 
 
@@ -39,9 +38,13 @@ def test_nothing_against_others(name):
 
 
 def test_such_a_teacher_is_refused(tmp_path):
+    class ProposingNet(MODELS.get('RPN'), MODELS.get('RetinaNet')):
+        def __init__(self, **options):
+            MODELS.get('RetinaNet').__init__(self, **options)
+
+    MODELS.register_module(module=ProposingNet, force=True)
     teacher = small_config(RETINA)
     checkpoint = save_teacher(teacher, tmp_path / 'teacher.pth')
-    model = build(distiller_config(small_config(RETINA), teacher, checkpoint))
-    model._teacher.model.__class__ = MODELS.get('RPN')
-    with pytest.raises(ValueError, match='A RPN cannot be a teacher: it proposes regions'):
-        training_losses(model)
+    teacher.type = 'ProposingNet'
+    with pytest.raises(ValueError, match='A ProposingNet cannot be a teacher: it proposes regions'):
+        build(distiller_config(small_config(RETINA), teacher, checkpoint))

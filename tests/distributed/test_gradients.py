@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tests.detectors import ATSS, FASTER, FCOS, RETINA, save_teacher, small_config
+from tests.detectors import ATSS, FASTER, FCOS, KD, RETINA, save_teacher, small_config
 from tests.distributed.detectors import batch, distillation_gradients, distiller, wrap
 from tests.distributed.ranks import run_ranks
 
@@ -69,6 +69,16 @@ CASES = [
 def test_ranks_give_the_gradients_of_one_process(checkpoints, world, name, selector, boxes):
     case = (name, checkpoints[name], dict(selector=dict(type=selector)), boxes)
     assert_equal(alone(*case), run_ranks(world, on_ranks, *case))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('boxes', [UNEVEN, NONE])
+def test_losses_along_the_candidates_too(checkpoints, boxes):
+    """A row is an object, so that ranks have as many as their pictures show."""
+    rank = dict(type='CandidateRankLoss', rows='object')
+    options = dict(distill_losses=dict(loss_kd={**KD, 'loss_weight': 0.0}, loss_rank=rank))
+    case = (RETINA, checkpoints[RETINA], options, boxes)
+    assert_equal(alone(*case), run_ranks(2, on_ranks, *case))
 
 
 def local_normalisers(rank: int, *case) -> dict:

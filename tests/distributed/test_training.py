@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from mmengine.logging import MessageHub
 from mmengine.optim import OptimWrapper
 
 from tests.detectors import CASCADE, FASTER, RETINA, save_teacher, small_config
@@ -95,14 +96,15 @@ def test_nan_in_the_logits_of_one_rank_stops_all(tmp_path, side):
 
 def first_step(rank: int, checkpoint: str) -> None:
     model = wrap(distiller(RETINA, checkpoint))
-    if rank == 1:
-        # As if the data set of this machine had other classes.
-        model.module.bbox_head.num_classes = 3
+    # As if the data set of the second machine were another one.
+    classes = tuple('vwxyz' if rank == 1 else 'abcde')
+    MessageHub.get_current_instance().update_info('dataset_meta', dict(classes=classes))
     model.train_step(batch((2, 2)), OptimWrapper(torch.optim.SGD(model.parameters(), lr=0.01)))
 
 
 def test_a_teacher_that_does_not_fit_one_rank_stops_all(tmp_path):
-    teacher = save_teacher(small_config(RETINA, width=8), tmp_path / 'teacher.pth')
+    meta = dict(dataset_meta=dict(classes=tuple('abcde')))
+    teacher = save_teacher(small_config(RETINA, width=8), tmp_path / 'teacher.pth', meta=meta)
     first, second = run_ranks(2, first_step, teacher, seconds=60)
-    assert isinstance(second, ValueError)
+    assert isinstance(second, ValueError) and 'no class name in common' in str(second)
     assert type(first).__name__ == 'OtherRankError' and str(second) in str(first)

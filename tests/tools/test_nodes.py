@@ -139,7 +139,7 @@ def job(material, tmp_path):
                 node.kill()
 
 
-def test_a_lost_node_stops_the_other_and_resume_goes_on(job, tmp_path):
+def test_a_lost_node_stops_the_other_and_resume_goes_on(job):
     lost = job(10_000)
     first, second = lost.start(2), lost.start(1)
     lost.wait_for_checkpoint(2 * INTERVAL)

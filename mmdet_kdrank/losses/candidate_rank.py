@@ -1,0 +1,93 @@
+"""The Kendall ranking loss along the candidates."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mmdet.registry import MODELS
+from torch import Tensor
+
+from mmdet_kdrank.losses.candidate_base import CandidateLoss
+from mmdet_kdrank.losses.kendall_rank import KendallRankLoss
+from mmdet_kdrank.ops import FORMS
+
+
+@MODELS.register_module()
+class CandidateRankLoss(CandidateLoss):
+    r"""``1 - tau`` between the student's and the teacher's log-odds of the candidates of a row.
+
+    Average precision sorts the detections of a class by score. This loss asks the student to sort
+    the teacher's candidates as the teacher does, where ``KendallRankLoss`` asks for the order of
+    the classes of each. Both go into ``distill_losses`` together, beside any logit KD. See
+    ``docs/candidate_ranking.md``.
+
+    Args:
+        steepness: Slope of the surrogate at 0, per unit of log-odds (of standard deviation, if
+            ``standardize``).
+        surrogate: ``'tanh'``, ``'algebraic'``, ``'erf'`` or ``'atan'``.
+        form: ``'kendall'`` or ``'cosine'``; the latter needs ``candidates`` of 3 or more, and rows
+            of two have no gradient under it.
+        standardize: Scales both sides of each row to zero mean and unit variance first.
+        exact_teacher: Uses the sign itself on the teacher's side.
+        eps: Guards the cosine form's denominator.
+        standardize_eps: Added to the variance.
+        backend: Backend of :func:`mmdet_kdrank.ops.kendall_tau`.
+        **options: ``rows``, ``scope``, ``candidates``, ``score_thr`` and ``loss_weight``, as of
+            every loss along the candidates.
+
+    The defaults are those of ``KendallRankLoss``. None is tuned.
+
+    Raises:
+        ValueError: If an option is unknown or out of range.
+
+    References:
+        The coefficient after "Enhancing Logits Distillation with Plug&Play Kendall's tau Ranking
+        Loss", arXiv 2409.17823. Along the candidates it is ours; that students rank their
+        candidates otherwise than teachers, and lose precision by it, is the observation of
+        "Knowledge Distillation for Object Detection via Rank Mimicking and Prediction-guided
+        Feature Imitation", arXiv 2112.04840.
+
+    Example:
+        >>> import torch
+        >>> from mmdet_kdrank.distillers import DistillSamples
+        >>> teacher = torch.tensor([[8.0], [4.0], [0.0]])  # three anchors, one class
+        >>> def samples(student):
+        ...     image = torch.zeros(3, dtype=torch.long)
+        ...     return DistillSamples(student, teacher, image, 'sigmoid', False, num_classes=1)
+        >>> loss = CandidateRankLoss(steepness=4.0)
+        >>> loss(samples(teacher - 6)), loss(samples(-teacher))
+        (tensor(0.), tensor(2.))
+    """
+
+    def __init__(
+        self,
+        steepness: float = 1.0,
+        surrogate: str = 'tanh',
+        form: str = 'kendall',
+        standardize: bool = False,
+        exact_teacher: bool = False,
+        eps: float = 1e-2,
+        standardize_eps: float = 1e-3,
+        backend: str = 'auto',
+        **options: Any,
+    ) -> None:
+        super().__init__(**options)
+        self.rank = KendallRankLoss(
+            steepness=steepness,
+            surrogate=surrogate,
+            form=form,
+            standardize=standardize,
+            exact_teacher=exact_teacher,
+            eps=eps,
+            standardize_eps=standardize_eps,
+            backend=backend,
+        )
+        if self.candidates < FORMS[form].min_columns:
+            raise ValueError(
+                f'candidates={self.candidates} with form={form!r}: the coefficient of so few is '
+                f'constant. Use at least {FORMS[form].min_columns}.'
+            )
+
+    def row_loss(self, student: Tensor, teacher: Tensor, valid: Tensor) -> Tensor:
+        """``1 - tau`` of each row over its candidates, shape (R,)."""
+        return self.rank.row_loss(student, teacher, valid)
