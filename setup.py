@@ -2,9 +2,11 @@
 
 import re
 import runpy
+import shutil
 from pathlib import Path
 
 from setuptools import Extension, find_packages, setup
+from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).parent
 BOUNDS = runpy.run_path(str(ROOT / 'mmdet_kdrank' / 'environment' / 'bounds.py'))
@@ -13,6 +15,38 @@ VERSION = re.search(
 ).group(1)
 README = ROOT / 'README.md'
 CSRC = 'mmdet_kdrank/ops/csrc'
+# What MIM and MMEngine look for in an installed package. Tools that only serve a checkout stay out.
+MIM = (
+    'model-index.yml',
+    'configs/**/*.py',
+    'configs/**/metafile.yml',
+    'tools/train.py',
+    'tools/test.py',
+    'tools/make_shapes.py',
+    'tools/*.sh',
+)
+
+
+class BuildPy(build_py):
+    """Copies :data:`MIM` to ``mmdet_kdrank/.mim`` in what is built, and never in the checkout.
+
+    An editable install goes without: there the checkout's own folders are at hand.
+    """
+
+    def run(self) -> None:
+        """Build the package and what goes beside its modules."""
+        super().run()
+        if self.editable_mode:
+            return
+        target = Path(self.build_lib) / 'mmdet_kdrank' / '.mim'
+        # build/ may be left from an earlier call, with files that are no longer shipped.
+        shutil.rmtree(target, ignore_errors=True)
+        for pattern in MIM:
+            for file in ROOT.glob(pattern):
+                copy = target / file.relative_to(ROOT)
+                self.mkpath(str(copy.parent))
+                self.copy_file(str(file), str(copy))
+
 
 setup(
     name='mmdet_kdrank',
@@ -23,6 +57,7 @@ setup(
     license='Apache-2.0',
     packages=find_packages(include=['mmdet_kdrank', 'mmdet_kdrank.*']),
     include_package_data=True,
+    cmdclass={'build_py': BuildPy},
     # Optional: without a compiler the package installs all the same, and 'auto' says what it takes
     # instead. The limited API makes one build serve every Python from 3.10 on.
     ext_modules=[

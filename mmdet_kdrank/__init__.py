@@ -17,4 +17,4 @@ if 'mmdet_kdrank.doctor' not in getattr(sys, 'orig_argv', ()):
     allow_mmengine_checkpoints()
 
     # Imported for what they register.
-    from mmdet_kdrank import datasets, distillers, losses, visualization  # noqa: F401
+    from mmdet_kdrank import datasets, distillers, hooks, losses, visualization  # noqa: F401

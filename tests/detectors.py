@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from mmdet.registry import MODELS
 from mmdet.structures import DetDataSample
+from mmdet.structures.mask import BitmapMasks
 from mmengine.config import ConfigDict
 from mmengine.hub import get_config
 from mmengine.structures import InstanceData
@@ -32,6 +33,11 @@ def small_config(name: str, width: int = 4, num_classes: int = NUM_CLASSES) -> C
         heads = model.roi_head.bbox_head
         for head in heads if isinstance(heads, list) else [heads]:
             head.update(in_channels=32, fc_out_channels=32, num_classes=num_classes)
+        if 'mask_head' in model.roi_head:
+            model.roi_head.mask_roi_extractor.out_channels = 32
+            model.roi_head.mask_head.update(
+                num_convs=1, in_channels=32, conv_out_channels=8, num_classes=num_classes
+            )
     else:
         model.bbox_head.update(
             in_channels=32, feat_channels=32, stacked_convs=1, num_classes=num_classes
@@ -41,6 +47,8 @@ def small_config(name: str, width: int = 4, num_classes: int = NUM_CLASSES) -> C
 
 FASTER = 'faster_rcnn/faster-rcnn_r50_fpn_1x_coco.py'
 CASCADE = 'cascade_rcnn/cascade-rcnn_r50_fpn_1x_coco.py'
+MASK = 'mask_rcnn/mask-rcnn_r50_fpn_1x_coco.py'
+CASCADE_MASK = 'cascade_rcnn/cascade-mask-rcnn_r50_fpn_1x_coco.py'
 RETINA = 'retinanet/retinanet_r50_fpn_1x_coco.py'
 FCOS = 'fcos/fcos_r50-caffe_fpn_gn-head_1x_coco.py'
 ATSS = 'atss/atss_r50_fpn_1x_coco.py'
@@ -100,8 +108,12 @@ def raw_batch(
     boxes: int = 3,
     num_classes: int = NUM_CLASSES,
     seed: int = 0,
+    masks: bool = False,
 ) -> dict:
-    """Images as a data loader gives them: uint8 pictures and annotated samples."""
+    """Images as a data loader gives them: uint8 pictures and annotated samples.
+
+    With ``masks``, an object fills the upper half of its box.
+    """
     rng = np.random.default_rng(seed)
     inputs, samples = [], []
     for height, width in shapes:
@@ -112,6 +124,13 @@ def raw_batch(
             bboxes=torch.tensor(np.hstack([corner, corner + size]), dtype=torch.float32),
             labels=torch.from_numpy(rng.integers(0, num_classes, boxes)),
         )
+        if masks:
+            upper = np.zeros((boxes, height, width), dtype=np.uint8)
+            for mask, (left, top, right, bottom) in zip(
+                upper, instances.bboxes.int().tolist(), strict=True
+            ):
+                mask[top : (top + bottom) // 2 + 1, left : right + 1] = 1
+            instances.masks = BitmapMasks(upper, height, width)
         sample = DetDataSample(
             metainfo=dict(
                 img_shape=(height, width), ori_shape=(height, width), scale_factor=(1.0, 1.0)

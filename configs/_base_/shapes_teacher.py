@@ -1,5 +1,5 @@
-# Paths are relative to the folder in which the command runs.
+# The config lies beside this folder; the checkpoint where the command runs that trains it.
 teacher = dict(
-    config='configs/shapes/faster-rcnn_r18w32_shapes.py',
+    config='{{ fileDirname }}/../shapes/faster-rcnn_r18w32_shapes.py',
     checkpoint='work_dirs/faster-rcnn_r18w32_shapes/iter_1800.pth',
 )

@@ -10,7 +10,8 @@ from .shapes import CLASSES, PALETTE
 class ShapesDataset(CocoDataset):
     """COCO-format data set of procedural shapes, written by ``tools/make_shapes.py``.
 
-    Boxes are tight around the visible pixels; mostly hidden objects are not annotated.
+    Masks hold the visible pixels, and boxes are tight around these; mostly hidden objects are not
+    annotated.
     """
 
     METAINFO = dict(classes=CLASSES, palette=PALETTE)

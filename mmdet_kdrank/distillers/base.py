@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 from dataclasses import replace
 from typing import Any
 
@@ -19,9 +19,11 @@ from .aligned import align_samples
 from .class_output import ClassOutput
 from .classes import ClassAlignment, align_classes
 from .dead_branches import cut_dead_branches
+from .features import FeatureDistillation
 from .finite import assert_finite
 from .ground_truth import GroundTruth
-from .loss_entries import build_losses
+from .loss_call import call_entry
+from .loss_entries import add_entries, build_losses
 from .preprocessing import TeacherInput
 from .refusals import reason_against
 from .samples import DistillSamples
@@ -40,10 +42,13 @@ class DistillMixin:
         teacher (dict): ``config``, ``checkpoint`` and optionally ``channels_last`` (see
             :class:`TeacherSource`). Nothing is read before training starts.
         distill_losses (dict[str, dict]): Configs of registered losses, called as
-            ``loss(pred, soft_label, weight=…, avg_factor=…)`` on the rows that the selector chose;
+            ``loss(pred, soft_label, weight=…, avg_factor=…)`` on the rows that the selector chose
+            (one that takes no weights: see :func:`call_loss`);
             those with ``requires_samples = True`` as ``loss(samples)`` on all rows
             (:func:`align_samples`), with boxes and ground truth if ``requires_boxes = True``. A key
             is the loss's name in the log and must contain ``loss``.
+        distill_features (dict[str, dict], optional): Configs of registered losses on the necks'
+            levels, called as ``loss(student_levels, teacher_levels)``; keys as above.
         student_type (str, optional): The student's own detector class. Defaults to MMDetection's
             base class of the family.
         selector (dict, optional): Which RoIs or anchors count, a selector of ``TASK_UTILS``.
@@ -58,6 +63,8 @@ class DistillMixin:
     family: type[nn.Module]
     teachers: tuple[type[nn.Module], ...]
     default_selector: dict
+    # Entries that are not computed in this iteration.
+    _idle: Set[str] = frozenset()
 
     def __new__(cls, *args: Any, student_type: str | None = None, **kwargs: Any) -> DistillMixin:
         """Make the object of the class that keeps what the student's own class overrides."""
@@ -68,6 +75,7 @@ class DistillMixin:
         *args: Any,
         teacher: dict,
         distill_losses: dict[str, dict],
+        distill_features: dict[str, dict] | None = None,
         student_type: str | None = None,
         selector: dict | None = None,
         channels: str = 'all',
@@ -83,7 +91,16 @@ class DistillMixin:
         self._teacher: Teacher | None = None
         self._teacher_input: TeacherInput | None = None
         self._classes: ClassAlignment | None = None
-        self.distill_losses = build_losses(distill_losses)
+        self.distill_losses = build_losses(distill_losses, 'distill_losses')
+        self.distill_features = FeatureDistillation(distill_features or {})
+        twice = self.distill_losses.keys() & self.distill_features.keys()
+        if twice:
+            raise ValueError(
+                f'{", ".join(sorted(twice))} stands both in distill_losses and in '
+                'distill_features. Rename one: a name is one line of the log.'
+            )
+        # What a schedule multiplies each entry by; the configured weight comes on top.
+        self.distill_factors = dict.fromkeys([*self.distill_losses, *self.distill_features], 1.0)
         self.selector: Callable[[DistillSamples], DistillSamples] = TASK_UTILS.build(
             selector or self.default_selector
         )
@@ -119,9 +136,10 @@ class DistillMixin:
             several carry its prefix (``s0.``).
 
         Raises:
-            RuntimeError: If :meth:`init_weights` has not run.
+            RuntimeError: If :meth:`init_weights` has not run, or nobody saves the adapters.
+            ValueError: If student, teacher and losses do not fit together.
             FloatingPointError: If logits or a distillation loss are not finite, on any rank.
-            OtherRankError: If the teacher does not correspond to the student on another rank.
+            OtherRankError: If another rank has found that they do not fit together.
         """
         if self._teacher is None:
             raise RuntimeError(
@@ -130,8 +148,11 @@ class DistillMixin:
             )
         first = self._classes is None
         if first:
+            self.distill_features.require_saved()
             on_all_ranks(self._match_classes)
-        with self.capture_student() as captured:
+        # On the first batch all are, so that what does not fit shows then.
+        self._idle = set() if first else {n for n, f in self.distill_factors.items() if not f}
+        with self.capture_student() as captured, self.distill_features.watch(self) as levels:
             losses = super().loss(batch_inputs, batch_data_samples)
         with torch.no_grad():
             inputs = self._teacher_input(batch_inputs, batch_data_samples)
@@ -142,14 +163,9 @@ class DistillMixin:
             if self.requires_boxes:
                 objects = GroundTruth.from_data_samples(batch_data_samples)
                 samples = replace(samples, ground_truth=objects)
-            distilled = self._distill(prefix, scale, samples)
-            taken = losses.keys() & distilled.keys()
-            if taken:
-                raise ValueError(
-                    f"distill_losses has {', '.join(sorted(taken))}, a name that the student's "
-                    'own losses use. Give the entry another name that contains "loss".'
-                )
-            losses.update(distilled)
+            add_entries(losses, self._distill(prefix, scale, samples), 'distill_losses')
+        distilled = self.distill_features(levels, features, self.distill_factors, self._idle)
+        add_entries(losses, distilled, 'distill_features')
         return losses
 
     @property
@@ -220,7 +236,7 @@ class DistillMixin:
             )
         print_log(
             f'Distilling {len(self._classes.student)} classes from {type(teacher.model).__name__} '
-            f'({teacher.checkpoint}) with {", ".join(self.distill_losses)}.',
+            f'({teacher.checkpoint}) with {", ".join(self.distill_factors)}.',
             logger='current',
         )
 
@@ -235,28 +251,15 @@ class DistillMixin:
         chosen = self.selector(samples)
         # Called without rows too: the other ranks wait for it.
         avg_factor = global_avg_factor(chosen.avg_factor, samples.student.device)
-        pred, soft_label = chosen.student, chosen.teacher
-        if samples.background and self.channels == 'foreground':
-            pred, soft_label = pred[:, :-1], soft_label[:, :-1]
+        if self.channels == 'foreground':
+            chosen = chosen.without_background()
         values = {}
         for name, loss in self.distill_losses.items():
-            labelled = getattr(loss, 'requires_labels', False)
-            if labelled and samples.labels is None:
-                raise ValueError(
-                    f'distill_losses.{name}: {type(loss).__name__} needs hard labels, and the '
-                    "student's head does not pass one label a prior to loss_cls. Choose a loss "
-                    'that needs none.'
-                )
-            if getattr(loss, 'requires_samples', False):
-                values[name] = scale * loss(samples)
-                continue
-            weight, labels = chosen.weights, {}
-            if labelled:
-                known = (chosen.labels >= 0) & (chosen.labels < pred.shape[1])
-                weight, labels = weight * known, {'labels': chosen.labels.where(known, 0)}
-            values[name] = scale * loss(
-                pred, soft_label, weight=weight, avg_factor=avg_factor, **labels
-            )
+            if name in self._idle:
+                values[name] = chosen.student.new_zeros(())
+            else:
+                value = call_entry(name, loss, samples, chosen, avg_factor)
+                values[name] = scale * self.distill_factors[name] * value
         behind = ', '.join(prefix + name for name in values)
         assert_finite(
             {
@@ -265,7 +268,7 @@ class DistillMixin:
                 **{f'the value of {prefix}{name}': value for name, value in values.items()},
             }
         )
-        values.update(agreement(pred, soft_label))
+        values.update(agreement(chosen.student, chosen.teacher))
         return {prefix + name: value for name, value in values.items()}
 
 

@@ -1,38 +1,83 @@
-"""Building the entries of ``distill_losses``."""
+"""The entries of ``distill_losses`` and ``distill_features``."""
 
 from __future__ import annotations
 
 from mmdet.registry import MODELS
-from torch import nn
+from torch import Tensor, nn
+
+from .loss_call import takes_weights
+
+# What the losses of this package say that they compare; others' may be either.
+_ARGUMENT_OF = {'logits': 'distill_losses', 'features': 'distill_features'}
 
 
-def build_losses(configs: dict[str, dict]) -> nn.ModuleDict:
+def build_losses(configs: dict[str, dict], argument: str) -> nn.ModuleDict:
     """Build the losses under the names that the log will show.
 
     Args:
         configs (dict[str, dict]): Configs of registered losses by name.
+        argument (str): ``'distill_losses'``, or ``'distill_features'``, whose losses may have
+            weights of their own.
 
     Returns:
         nn.ModuleDict: The losses by name.
 
     Raises:
-        ValueError: If a name does not contain ``loss``, or a loss has weights of its own.
+        ValueError: If a name does not contain ``loss``, a loss has weights that it may not have,
+            or it belongs to the other argument.
+        TypeError: If a loss on logits cannot be called as :func:`call_entry` does.
         Exception: What building a loss raises, with its name in front.
     """
     losses = nn.ModuleDict()
     for name, config in configs.items():
         if 'loss' not in name:
             raise ValueError(
-                f'distill_losses.{name}: MMEngine adds up only names that contain "loss", so this '
+                f'{argument}.{name}: MMEngine adds up only names that contain "loss", so this '
                 f'entry would never be trained. Rename it, say loss_{name}.'
             )
         try:
-            losses[name] = MODELS.build(config)
+            losses[name] = _build(config, argument)
         except (KeyError, TypeError, ValueError, AssertionError) as error:
-            raise type(error)(f'distill_losses.{name}: {error}') from error
-        if losses[name].state_dict() or list(losses[name].parameters()):
-            raise ValueError(
-                f'distill_losses.{name}: {type(losses[name]).__name__} has weights of its own, '
-                "which would be written into the student's checkpoint. Use a loss without."
-            )
+            raise type(error)(f'{argument}.{name}: {error}') from error
     return losses
+
+
+def _build(config: dict, argument: str) -> nn.Module:
+    loss = MODELS.build(config)
+    kind = getattr(loss, 'compares', None)
+    if _ARGUMENT_OF.get(kind, argument) != argument:
+        raise ValueError(f'{type(loss).__name__} compares {kind}: name it in {_ARGUMENT_OF[kind]}.')
+    if argument == 'distill_losses':
+        if has_weights(loss):
+            raise ValueError(
+                f'{type(loss).__name__} has weights of its own, which would be written into the '
+                "student's checkpoint. Use a loss without."
+            )
+        if not getattr(loss, 'requires_samples', False):
+            takes_weights(loss)
+    return loss
+
+
+def has_weights(module: nn.Module) -> bool:
+    """Whether a module has parameters, or buffers that are saved."""
+    return bool(module.state_dict() or list(module.parameters()))
+
+
+def add_entries(losses: dict[str, Tensor], entries: dict[str, Tensor], argument: str) -> None:
+    """Add what the entries of ``argument`` gave to the losses of an iteration.
+
+    Args:
+        losses (dict[str, Tensor]): The losses so far, by their names in the log; changed in place.
+        entries (dict[str, Tensor]): What is added.
+        argument (str): What the error calls the entries.
+
+    Raises:
+        ValueError: If a name is taken.
+    """
+    taken = losses.keys() & entries.keys()
+    if taken:
+        raise ValueError(
+            f"{argument} has {', '.join(sorted(taken))}, a name that the student's own losses "
+            'use. Give the entry another name that contains "loss".'
+        )
+    losses.update(entries)

@@ -69,6 +69,13 @@ class DistillSamples:
         scores = self.teacher.float().softmax(1)
         return (scores[:, :-1] if self.background else scores).amax(1)
 
+    def without_background(self) -> DistillSamples:
+        """The same rows on the foreground columns alone."""
+        if not self.background:
+            return self
+        student, teacher = self.student[:, :-1], self.teacher[:, :-1]
+        return replace(self, student=student, teacher=teacher, background=False)
+
     def take(self, index: Tensor) -> DistillSamples:
         """The rows that ``index`` names, (M,) int64, all with weight 1; they count M."""
         return replace(

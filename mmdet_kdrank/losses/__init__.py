@@ -1,4 +1,4 @@
-"""Distillation losses, registered in MODELS, one a file."""
+"""Losses on logits and on features, registered in MODELS, one a file."""
 
 from mmdet_kdrank.losses.base import LogitDistillLoss
 from mmdet_kdrank.losses.binary_kd import BinaryKDLoss
@@ -6,10 +6,13 @@ from mmdet_kdrank.losses.candidate_base import CandidateLoss
 from mmdet_kdrank.losses.candidate_rank import CandidateRankLoss
 from mmdet_kdrank.losses.dist import DISTLoss
 from mmdet_kdrank.losses.dkd import DKDLoss
+from mmdet_kdrank.losses.feature_base import FeatureDistillLoss
+from mmdet_kdrank.losses.feature_mimic import FeatureMimicLoss
 from mmdet_kdrank.losses.kendall_rank import KendallRankLoss
 from mmdet_kdrank.losses.lskd import LSKDLoss
 from mmdet_kdrank.losses.mse import LogitMSELoss
 from mmdet_kdrank.losses.nkd import NKDLoss
+from mmdet_kdrank.losses.pkd import PKDLoss
 from mmdet_kdrank.losses.quality_focal_kd import QualityFocalKDLoss
 from mmdet_kdrank.losses.rank_mimic import RankMimicLoss
 
@@ -19,11 +22,14 @@ __all__ = [
     'CandidateRankLoss',
     'DISTLoss',
     'DKDLoss',
+    'FeatureDistillLoss',
+    'FeatureMimicLoss',
     'KendallRankLoss',
     'LSKDLoss',
     'LogitDistillLoss',
     'LogitMSELoss',
     'NKDLoss',
+    'PKDLoss',
     'QualityFocalKDLoss',
     'RankMimicLoss',
 ]

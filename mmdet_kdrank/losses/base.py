@@ -37,6 +37,7 @@ class LogitDistillLoss(nn.Module):
         tensor(2.)
     """
 
+    compares: str = 'logits'
     requires_labels: bool = False
 
     def __init__(self, reduction: str = 'mean', loss_weight: float = 1.0) -> None:

@@ -58,6 +58,7 @@ class CandidateLoss(nn.Module):
         '1.000'
     """
 
+    compares: str = 'logits'
     requires_samples: bool = True
 
     def __init__(

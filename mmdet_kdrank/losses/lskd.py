@@ -1,5 +1,6 @@
 """Logit standardisation around any distillation loss."""
 
+import inspect
 from typing import Any
 
 from mmdet.registry import MODELS
@@ -32,6 +33,7 @@ class LSKDLoss(LogitDistillLoss):
 
     Raises:
         KeyError: If the loss inside is not registered.
+        TypeError: If it does not take ``reduction_override``.
         ValueError: If ``eps`` is not positive, or the loss inside does not give one value a row or
             has ``requires_samples``.
 
@@ -58,15 +60,23 @@ class LSKDLoss(LogitDistillLoss):
                 'classes of each. Enter it in distill_losses by itself.'
             )
         self.requires_labels = getattr(self.loss, 'requires_labels', False)
+        signature = inspect.signature(self.loss.forward)
+        try:
+            signature.bind(None, None, reduction_override='none', **self._extra(None))
+        except TypeError as error:
+            raise TypeError(
+                f'LSKDLoss asks the loss inside for one value a row, and '
+                f'{type(self.loss).__name__}.forward{signature} cannot be called with '
+                "reduction_override='none'. Give it a subclass whose forward can."
+            ) from error
 
     def row_loss(self, pred: Tensor, soft_label: Tensor, labels: Tensor | None = None) -> Tensor:
         """What the loss inside says of each standardised row, shape (N,)."""
-        extra = {'labels': labels} if self.requires_labels else {}
         loss = self.loss(
             standardize_rows(pred, self.eps),
             standardize_rows(soft_label, self.eps),
             reduction_override='none',
-            **extra,
+            **self._extra(labels),
         )
         if loss.shape != pred.shape[:1]:
             raise ValueError(
@@ -75,3 +85,6 @@ class LSKDLoss(LogitDistillLoss):
                 'the classes.'
             )
         return loss
+
+    def _extra(self, labels: Tensor | None) -> dict[str, Tensor | None]:
+        return {'labels': labels} if self.requires_labels else {}

@@ -18,7 +18,8 @@ ALL = sorted(
 COCO = [name for name in ALL if name.endswith('_coco.py')]
 NAME = re.compile(
     r'(?P<folder>\w+)/(?P<family>[a-z-]+)_(?P<teacher>\w+?)-(?P<student>\w+?)'
-    r'_(?P<kd>[a-z]+)(?P<rank>-rank)?(?P<candidates>-crank|-rm)?_(?P<schedule>1x|180k)_coco\.py'
+    r'_(?P<features>pkd-)?(?P<kd>[a-z]+)(?P<rank>-rank)?(?P<candidates>-crank|-rm)?'
+    r'_(?P<schedule>1x|180k)_coco\.py'
 )
 
 
@@ -32,6 +33,7 @@ def parts(name: str) -> dict[str, str | None]:
     """What a COCO config's file name says."""
     match = NAME.fullmatch(name)
     assert match, (
-        f'{name} is not FOLDER/FAMILY_TEACHER-STUDENT_KD[-rank][-crank|-rm]_SCHEDULE_coco.py'
+        f'{name} is not FOLDER/FAMILY_TEACHER-STUDENT_[FEATURES-]KD[-rank][-crank|-rm]_SCHEDULE'
+        '_coco.py'
     )
     return match.groupdict()

@@ -13,12 +13,16 @@ from mmengine.runner.checkpoint import get_external_models, get_torchvision_mode
 from tests.configs.files import ALL, COCO, CONFIGS, parsed, parts
 
 STOCK = {
+    'cascade-mask-rcnn': 'mmdet::cascade_rcnn/cascade-mask-rcnn_r50_fpn_1x_coco.py',
     'faster-rcnn': 'mmdet::faster_rcnn/faster-rcnn_r50_fpn_1x_coco.py',
+    'mask-rcnn': 'mmdet::mask_rcnn/mask-rcnn_r50_fpn_1x_coco.py',
     'retinanet': 'mmdet::retinanet/retinanet_r50_fpn_1x_coco.py',
 }
 LEARNING_RATE = {
+    ('cascade-mask-rcnn', '1x'): 0.02,
     ('faster-rcnn', '1x'): 0.02,
     ('faster-rcnn', '180k'): 0.01,
+    ('mask-rcnn', '1x'): 0.02,
     ('retinanet', '1x'): 0.01,
     ('retinanet', '180k'): 0.005,
 }
@@ -38,6 +42,7 @@ OTHER_KD = {
     'faster-rcnn': {'dist', 'dkd', 'lskd', 'mse', 'nkd'},
     'retinanet': {'bkd', 'dist', 'lskd', 'mse', 'qfkd'},
 }
+MASKS = ('cascade-mask-rcnn', 'mask-rcnn')
 BACKBONES = {
     'r18': dict(type='ResNet', depth=18),
     'r50': dict(type='ResNet', depth=50),
@@ -67,7 +72,8 @@ def unscoped(value: Any) -> Any:
 
 
 def test_all_published_pairs_are_shipped():
-    kd = [n for n in COCO if parts(n)['kd'] == 'kd' and not parts(n)['candidates']]
+    plain = [n for n in COCO if not parts(n)['candidates'] and not parts(n)['features']]
+    kd = [n for n in plain if parts(n)['kd'] == 'kd' and parts(n)['family'] not in MASKS]
     pairs = {(p['family'], p['teacher'], p['student']) for p in map(parts, kd)}
     assert pairs == {
         ('faster-rcnn', 'r101', 'r18'),
@@ -77,6 +83,16 @@ def test_all_published_pairs_are_shipped():
         ('retinanet', 'r101', 'r18'),
     }
     assert len(kd) == len(pairs) * len(('kd', 'kd-rank')) * len(('1x', '180k'))
+
+
+@pytest.mark.parametrize('family', MASKS)
+def test_mask_pairs_are_shipped_at_1x(family):
+    shipped = [name for name in COCO if parts(name)['family'] == family]
+    folder = {'cascade-mask-rcnn': 'cascade_rcnn', 'mask-rcnn': 'mask_rcnn'}[family]
+    assert shipped == [
+        f'{folder}/{family}_r101-r50_{losses}_1x_coco.py' for losses in ('kd-rank', 'kd')
+    ]
+    assert all(parsed(name).val_evaluator.metric == ['bbox', 'segm'] for name in shipped)
 
 
 @pytest.mark.parametrize('family', OTHER_KD)
@@ -114,8 +130,9 @@ def test_is_short_flat_and_parses(name):
 @pytest.mark.parametrize('name', COCO)
 def test_is_what_its_name_says(name):
     said, config = parts(name), parsed(name)
-    assert said['folder'] == said['family'].replace('-', '_')
-    head = 'TwoStage' if said['family'] == 'faster-rcnn' else 'SingleStage'
+    # In MMDetection too, a Cascade with masks lies beside those without.
+    assert said['folder'] == said['family'].replace('cascade-mask', 'cascade').replace('-', '_')
+    head = 'TwoStage' if 'rcnn' in said['family'] else 'SingleStage'
     assert config.model.type == f'Distill{head}Detector'
     for key, value in BACKBONES[said['student']].items():
         assert config.model.backbone[key] == value
@@ -127,9 +144,12 @@ def test_is_what_its_name_says(name):
     if said['candidates']:
         losses[f'loss_{said["candidates"][1:]}'] = ALONG_CANDIDATES[said['candidates']]
     assert {key: loss.type for key, loss in config.model.distill_losses.items()} == losses
+    features = {'loss_pkd': 'PKDLoss'} if said['features'] else {}
+    distilled = config.model.get('distill_features', {})
+    assert {key: loss.type for key, loss in distilled.items()} == features
 
 
-@pytest.mark.parametrize('name', [n for n in COCO if parts(n)['rank']])
+@pytest.mark.parametrize('name', [n for n in COCO if parts(n)['rank'] and not parts(n)['features']])
 def test_rank_is_all_that_its_twin_lacks(name):
     model, twin = parsed(name).model.to_dict(), parsed(name.replace('-rank', '')).model.to_dict()
     del model['distill_losses']['loss_rank']
@@ -141,6 +161,16 @@ def test_the_loss_along_the_candidates_is_all_that_its_twin_lacks(name):
     added = parts(name)['candidates']
     model, twin = parsed(name).model.to_dict(), parsed(name.replace(added, '')).model.to_dict()
     del model['distill_losses'][f'loss_{added[1:]}']
+    assert model == twin
+
+
+@pytest.mark.parametrize('family', STOCK)
+def test_features_are_distilled_beside_kd_and_rank(family):
+    (name,) = (n for n in COCO if parts(n)['features'] and parts(n)['family'] == family)
+    said = parts(name)
+    assert (said['teacher'], said['student'], said['schedule']) == ('r101', 'r50', '1x')
+    model, twin = parsed(name).model.to_dict(), parsed(name.replace('pkd-', '')).model
+    del model['distill_features']
     assert model == twin
 
 
@@ -170,7 +200,7 @@ def test_1x_is_the_stock_schedule(name):
         assert unscoped(config[key]) == stock[key], key
     assert config.optim_wrapper.optimizer.lr == LEARNING_RATE[said['family'], '1x']
     if said['student'] == 'r50':
-        own = ('type', 'teacher', 'distill_losses')
+        own = ('type', 'teacher', 'distill_losses', 'distill_features')
         model = {key: value for key, value in config.model.items() if key not in own}
         stock_model = {key: value for key, value in stock.model.items() if key != 'type'}
         assert unscoped(model) == stock_model

@@ -1,3 +1,5 @@
+import numpy as np
+import pytest
 from mmdet.registry import DATASETS
 
 from mmdet_kdrank.datasets import ShapesDataset
@@ -5,22 +7,48 @@ from mmdet_kdrank.datasets.shapes import CLASSES, ShapesSpec, write_shapes
 from mmdet_kdrank.datasets.shapes.scene import draw_scene
 
 
-def test_reads_what_was_written(tmp_path):
-    write_shapes(tmp_path / 'shapes', ShapesSpec(seed=2, num_train=2, num_val=1, size=64))
-    dataset = DATASETS.build(
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('data') / 'shapes'
+    write_shapes(folder, ShapesSpec(seed=2, num_train=2, num_val=1, size=64))
+    return folder
+
+
+def dataset(folder, *pipeline):
+    return DATASETS.build(
         dict(
             type='ShapesDataset',
-            data_root=str(tmp_path / 'shapes'),
+            data_root=str(folder),
             ann_file='annotations/instances_train.json',
             data_prefix=dict(img='train/'),
-            pipeline=[],
+            pipeline=list(pipeline),
         )
     )
-    assert isinstance(dataset, ShapesDataset)
-    assert dataset.metainfo['classes'] == CLASSES
-    assert len(dataset) == 2
+
+
+def test_reads_what_was_written(folder):
+    shapes = dataset(folder)
+    assert isinstance(shapes, ShapesDataset)
+    assert shapes.metainfo['classes'] == CLASSES
+    assert len(shapes) == 2
     objects = draw_scene(2, 'train', 0, 64)[1]
-    found = dataset.get_data_info(0)['instances']
+    found = shapes.get_data_info(0)['instances']
     assert [item['bbox_label'] for item in found] == [item.label for item in objects]
     x, y, width, height = objects[0].box
     assert found[0]['bbox'] == [x, y, x + width, y + height]
+
+
+def test_mmdetection_loads_and_flips_the_masks(folder):
+    shapes = dataset(
+        folder,
+        dict(type='LoadImageFromFile'),
+        dict(type='LoadAnnotations', with_bbox=True, with_mask=True),
+        dict(type='RandomFlip', prob=1.0, direction='horizontal'),
+        dict(type='PackDetInputs'),
+    )
+    for index in range(2):
+        instances = shapes[index]['data_samples'].gt_instances
+        expected = [item.mask[:, ::-1] for item in draw_scene(2, 'train', index, 64)[1]]
+        assert np.array_equal(instances.masks.masks, expected)
+        boxes = instances.masks.get_bboxes('hbox').tensor
+        assert (boxes == instances.bboxes.tensor).all()

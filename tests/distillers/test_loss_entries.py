@@ -5,7 +5,7 @@ from tests.detectors import KD, RANK
 
 
 def test_losses_are_built_in_order_under_their_names():
-    losses = build_losses(dict(loss_b=RANK, loss_a=KD))
+    losses = build_losses(dict(loss_b=RANK, loss_a=KD), 'distill_losses')
     assert {name: type(loss).__name__ for name, loss in losses.items()} == {
         'loss_b': 'KendallRankLoss',
         'loss_a': 'KnowledgeDistillationKLDivLoss',
@@ -30,4 +30,4 @@ def test_losses_are_built_in_order_under_their_names():
 )
 def test_refused_entries(name, loss, error, message):
     with pytest.raises(error, match=message):
-        build_losses({name: loss})
+        build_losses({name: loss}, 'distill_losses')

@@ -78,6 +78,8 @@ def test_refuses():
         LSKDLoss(KL, eps=0)
     with pytest.raises(KeyError, match='NoSuchLoss is not in the mmdet::model registry'):
         LSKDLoss({'type': 'NoSuchLoss'})
+    with pytest.raises(TypeError, match="Linear.forward.* cannot .* reduction_override='none'"):
+        LSKDLoss({'type': 'Linear', 'in_features': 1, 'out_features': 1})
 
 
 def test_a_loss_that_keeps_the_classes_is_refused():

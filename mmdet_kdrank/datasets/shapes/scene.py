@@ -1,7 +1,7 @@
 """One picture of the data set with its annotations, from a seed."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -14,7 +14,7 @@ MIN_VISIBLE_SHARE = 0.4
 _MIN_SIDE = 5  # pixels; what is left of smaller objects cannot be told apart
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ShapeObject:
     """One annotated object."""
 
@@ -22,6 +22,7 @@ class ShapeObject:
     box: tuple[int, int, int, int]  # x, y, width, height: tight around the visible pixels
     area: int  # visible pixels
     visible: float  # share of its pixels within the frame that nothing hides
+    mask: np.ndarray = field(repr=False)  # (size, size) bool: the visible pixels
 
 
 def _random_brush(rng: np.random.Generator, label: int, size: int) -> Brush:
@@ -108,4 +109,5 @@ def _annotate(label: int, seen: np.ndarray, full: int) -> ShapeObject | None:
     width, height = int(columns[-1]) + 1 - left, int(rows[-1]) + 1 - top
     if min(width, height) < _MIN_SIDE:
         return None
-    return ShapeObject(label, (left, top, width, height), area, round(area / full, 3))
+    share = round(area / full, 3)
+    return ShapeObject(label, (left, top, width, height), area, share, seen)

@@ -3,6 +3,7 @@ import json
 import cv2
 import numpy as np
 import pytest
+from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
@@ -27,18 +28,46 @@ def test_pictures_are_those_of_the_seed(written):
     assert np.array_equal(picture, draw_scene(5, 'val', 1, 64)[0])
 
 
+@pytest.mark.parametrize('kind', ['bbox', 'segm'])
 @pytest.mark.parametrize('split, number', [('train', 3), ('val', 2)])
-def test_annotations_evaluate_to_one_against_themselves(written, split, number, capsys):
+def test_annotations_evaluate_to_one_against_themselves(written, split, number, kind, capsys):
     truth = COCO(str(written / 'annotations' / f'instances_{split}.json'))
     assert len(truth.imgs) == number
     assert [c['name'] for c in truth.loadCats(truth.getCatIds())] == list(CLASSES)
     assert sorted(truth.anns) == list(range(1, len(truth.anns) + 1))
     found = truth.loadRes([{**ann, 'score': 1.0} for ann in truth.anns.values()])
-    evaluation = COCOeval(truth, found, 'bbox')
+    evaluation = COCOeval(truth, found, kind)
     evaluation.evaluate()
     evaluation.accumulate()
     evaluation.summarize()
     assert evaluation.stats[0] == pytest.approx(1.0)
+
+
+def test_masks_survive_the_round_trip(written):
+    read = COCO(str(written / 'annotations' / 'instances_train.json'))
+    for index in range(3):
+        objects = draw_scene(5, 'train', index, 64)[1]
+        annotations = read.imgToAnns[index + 1]
+        assert len(annotations) == len(objects)
+        for annotation, item in zip(annotations, objects, strict=True):
+            assert np.array_equal(read.annToMask(annotation), item.mask)
+            code = read.annToRLE(annotation)
+            assert coco_mask.area(code) == annotation['area']
+            assert coco_mask.toBbox(code).tolist() == annotation['bbox']
+
+
+def test_folder_of_an_older_version_is_replaced(tmp_path, monkeypatch):
+    with monkeypatch.context() as before:
+        before.setattr(module, 'VERSION', module.VERSION - 1)
+        write_shapes(tmp_path / 'shapes', SPEC)
+    path = tmp_path / 'shapes' / 'annotations' / 'instances_val.json'
+    without = json.loads(path.read_text())
+    for annotation in without['annotations']:
+        del annotation['segmentation']
+    path.write_text(json.dumps(without))
+    assert write_shapes(tmp_path / 'shapes', SPEC)
+    assert all('segmentation' in item for item in json.loads(path.read_text())['annotations'])
+    assert not write_shapes(tmp_path / 'shapes', SPEC)
 
 
 def test_second_call_does_nothing(written):

@@ -1,0 +1,5 @@
+# Paths are relative to the folder in which the command runs.
+teacher = dict(
+    config='configs/shapes/mask-rcnn_r18w32_shapes.py',
+    checkpoint='work_dirs/mask-rcnn_r18w32_shapes/iter_1800.pth',
+)

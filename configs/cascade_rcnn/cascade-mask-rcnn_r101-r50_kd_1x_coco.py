@@ -1,0 +1,11 @@
+_base_ = [
+    'mmdet::_base_/models/cascade-mask-rcnn_r50_fpn.py',
+    '../_base_/coco_instance_1x.py',
+    '../_base_/teachers/cascade-mask-rcnn_r101_fpn.py',
+    '../_base_/losses/roi_kd.py',
+]
+model = dict(
+    type='DistillTwoStageDetector',
+    teacher={{_base_.teacher}},
+    distill_losses={{_base_.distill_losses}},
+)

@@ -1,0 +1,19 @@
+# Stands for the published COCO detector: wider, and 27 classes on a data set that is not ours.
+_base_ = ['_base_/model.py', '_base_/data.py', '_base_/schedule.py']
+model = dict(
+    backbone=dict(base_channels=32),
+    neck=dict(in_channels=[32, 64, 128, 256]),
+    roi_head=dict(bbox_head=dict(fc_out_channels=256, num_classes=27)),
+)
+shapes = dict(type='ShapesDataset', data_root='data/shapes/')
+train_dataloader = dict(
+    dataset=dict(
+        **shapes, ann_file='annotations/instances_train.json', data_prefix=dict(img='train/')
+    )
+)
+val_dataloader = dict(
+    dataset=dict(**shapes, ann_file='annotations/instances_val.json', data_prefix=dict(img='val/'))
+)
+test_dataloader = val_dataloader
+val_evaluator = dict(ann_file='data/shapes/annotations/instances_val.json')
+test_evaluator = val_evaluator

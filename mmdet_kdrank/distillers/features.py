@@ -1,0 +1,164 @@
+"""Distilling the neck's levels, with weights that are trained and not part of the student."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from .capture import watch_method
+from .finite import assert_finite
+from .loss_entries import build_losses, has_weights
+
+Levels = tuple[Tensor, ...]
+
+
+class FeatureDistillation(nn.ModuleDict):
+    """The entries of ``distill_features``, by name.
+
+    What weights the losses have (adapters) is in ``parameters()``, so that it is optimised and
+    synchronised. It is in no ``state_dict()`` of the detector, and loading one leaves it alone:
+    a checkpoint is the student's. :meth:`adapters` and :meth:`load_adapters` are for whoever saves
+    it elsewhere, and sets :attr:`saved`.
+
+    Building draws no random number of the student's.
+
+    Args:
+        configs (dict[str, dict]): Configs of registered losses, called as
+            ``loss(student_levels, teacher_levels)`` with two sequences of (B, C, h, w).
+
+    Raises:
+        ValueError: If a name or a loss is not acceptable.
+    """
+
+    saved = False
+    """Whether checkpoints get the adapters from somebody, so that a resumed run has them."""
+
+    def __init__(self, configs: dict[str, dict]) -> None:
+        with torch.random.fork_rng(devices=[]):
+            super().__init__(build_losses(configs, 'distill_features'))
+        self._register_state_dict_hook(_leave_out)
+
+    def _load_from_state_dict(self, state_dict: dict, prefix: str, *args: Any) -> None:
+        # The losses find their own values there: none is missing, and none changes.
+        for name, loss in self.items():
+            state_dict.update(loss.state_dict(prefix=f'{prefix}{name}.'))
+        super()._load_from_state_dict(state_dict, prefix, *args)
+
+    def adapters(self) -> dict[str, dict[str, Tensor]]:
+        """The state of each loss that has weights, by name; shares their memory."""
+        return {name: loss.state_dict() for name, loss in self.items() if has_weights(loss)}
+
+    def load_adapters(self, states: Mapping[str, Mapping[str, Tensor]]) -> None:
+        """Take over what :meth:`adapters` of another run returned.
+
+        Raises:
+            ValueError: If the names or shapes are not those of these losses.
+        """
+        try:
+            if states.keys() != self.adapters().keys():
+                raise RuntimeError(f'It has adapters of {", ".join(states) or "no loss"}.')
+            for name, state in states.items():
+                self[name].load_state_dict(state)
+        except RuntimeError as error:
+            raise ValueError(
+                f'The adapters in the checkpoint do not fit distill_features, which has '
+                f'{", ".join(self.adapters())}. {" ".join(str(error).split())} Give '
+                'distill_features as in the run that wrote it.'
+            ) from error
+
+    def require_saved(self) -> None:
+        """Refuse to train weights that a resumed run would not get back.
+
+        Raises:
+            RuntimeError: If there are adapters and :attr:`saved` is not set.
+        """
+        if self.adapters() and not self.saved:
+            raise RuntimeError(
+                f'distill_features.{next(iter(self.adapters()))} trains adapters, which are no '
+                "part of the student's state_dict: a resumed run would start them anew. Add "
+                "dict(type='DistillAdapterHook') to custom_hooks, which keeps them beside it; in a "
+                'training loop without hooks save distill_features.adapters() and set '
+                'distill_features.saved = True.'
+            )
+
+    @contextmanager
+    def watch(self, student: nn.Module) -> Iterator[list[Levels]]:
+        """Record what the student's ``extract_feat`` returns, one entry a call."""
+        calls: list[Levels] = []
+        if not self:
+            yield calls
+            return
+        with watch_method(student, 'extract_feat', lambda _, levels: calls.append(levels)):
+            yield calls
+
+    def forward(
+        self,
+        calls: list[Levels],
+        teacher: Levels,
+        factors: Mapping[str, float],
+        idle: Collection[str] = (),
+    ) -> dict[str, Tensor]:
+        """The losses of one iteration.
+
+        Args:
+            calls (list[tuple[Tensor]]): What :meth:`watch` recorded.
+            teacher (tuple[Tensor]): Levels of the teacher's neck.
+            factors (dict[str, float]): Factor on each loss.
+            idle (Collection[str]): Losses that are not computed, and are 0.
+
+        Returns:
+            dict[str, Tensor]: The losses by name.
+
+        Raises:
+            NotImplementedError: If the student did not compute its features once.
+            ValueError: If the levels do not correspond.
+            FloatingPointError: If a loss is not finite.
+        """
+        if not self:
+            return {}
+        if len(calls) != 1:
+            raise NotImplementedError(
+                f'The student called extract_feat {len(calls)} times in one training step, not '
+                'once, so its features cannot be told apart. Leave distill_features out.'
+            )
+        values = {}
+        for name, loss in self.items():
+            try:
+                values[name] = (
+                    _nothing(loss, teacher[0])
+                    if name in idle
+                    else factors[name] * loss(calls[0], teacher)
+                )
+            except ValueError as error:
+                raise ValueError(f'distill_features.{name}: {error}') from error
+        _assert_finite(values, calls[0], teacher)
+        return values
+
+
+def _leave_out(_: nn.Module, state_dict: dict[str, Tensor], prefix: str, __: dict) -> None:
+    for key in [key for key in state_dict if key.startswith(prefix)]:
+        del state_dict[key]
+
+
+def _nothing(loss: nn.Module, like: Tensor) -> Tensor:
+    """Zero, with a gradient of zero for each parameter: DDP waits for all of them."""
+    return sum((0 * parameter.sum() for parameter in loss.parameters()), like.new_zeros(()))
+
+
+def _assert_finite(values: dict[str, Tensor], student: Levels, teacher: Levels) -> None:
+    try:
+        assert_finite({f'the value of {name}': value for name, value in values.items()})
+    except FloatingPointError:
+        # Features that are not finite leave no loss finite: looked for only then.
+        assert_finite(
+            {
+                f"level {index} of the {side}'s features behind {', '.join(values)}": level
+                for side, levels in (('student', student), ('teacher', teacher))
+                for index, level in enumerate(levels)
+            }
+        )
+        raise

@@ -1,0 +1,161 @@
+"""Factors over the course of training: pieces, and the schedule that they make up."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mmdet_kdrank.ops.checks import check_choice, check_count
+
+
+@dataclass(frozen=True)
+class Constant:
+    """One factor from a step on.
+
+    Args:
+        begin (int): Its first step.
+        factor (float): The factor, at least 0.
+        by_epoch (bool): Whether steps are epochs; otherwise iterations.
+
+    Raises:
+        ValueError: If a value is out of its range.
+    """
+
+    begin: int
+    factor: float
+    by_epoch: bool = True
+
+    def __post_init__(self) -> None:
+        check_count('begin', self.begin, least=0)
+        _check_factor('factor', self.factor)
+
+    @property
+    def end(self) -> int:
+        """The first step after it that another piece may take."""
+        return self.begin + 1
+
+    def __call__(self, step: int) -> float:
+        """The factor, whatever the step."""
+        return float(self.factor)
+
+
+@dataclass(frozen=True)
+class Linear:
+    """From one factor to another along a line.
+
+    Args:
+        begin (int): Step at which ``start_factor`` holds.
+        end (int): The first step after it: ``end_factor`` is reached at ``end - 1``, as in
+            MMEngine's parameter schedulers.
+        start_factor (float): Factor at the beginning, at least 0.
+        end_factor (float): Factor at the end and after it, at least 0.
+        by_epoch (bool): Whether steps are epochs; otherwise iterations.
+
+    Raises:
+        ValueError: If a value is out of its range, or there are fewer than two steps.
+    """
+
+    begin: int
+    end: int
+    start_factor: float
+    end_factor: float
+    by_epoch: bool = True
+
+    def __post_init__(self) -> None:
+        check_count('begin', self.begin, least=0)
+        check_count('end', self.end)
+        if self.end < self.begin + 2:
+            raise ValueError(
+                f'begin={self.begin} and end={self.end} leave no two steps for the factor to '
+                f'change in. Set end to {self.begin + 2} or more'
+                f'{", or count iterations with by_epoch=False" if self.by_epoch else ""}.'
+            )
+        _check_factor('start_factor', self.start_factor)
+        _check_factor('end_factor', self.end_factor)
+
+    def __call__(self, step: int) -> float:
+        """The factor at a step from ``begin`` on."""
+        way = self.curve(min((step - self.begin) / (self.end - 1 - self.begin), 1.0))
+        return (1 - way) * self.start_factor + way * self.end_factor
+
+    def curve(self, done: float) -> float:
+        """How far the factor has come, from 0 to 1, when ``done`` of the steps are over."""
+        return done
+
+
+class Cosine(Linear):
+    """From one factor to another along half a cosine: slow, fast, slow. Arguments as Linear."""
+
+    def curve(self, done: float) -> float:
+        """(1 - cos(pi done)) / 2."""
+        return (1 - math.cos(math.pi * done)) / 2
+
+
+PIECES = {'constant': Constant, 'linear': Linear, 'cosine': Cosine}
+
+
+class Schedule:
+    """The factor as a function of the step alone.
+
+    It is 1 before the first piece. After a piece its last factor holds until the next begins.
+
+    Args:
+        pieces (Sequence[dict]): ``type``, a name in :data:`PIECES`, and its arguments, in order.
+
+    Raises:
+        TypeError: If an argument is unknown or missing.
+        ValueError: If a value is out of its range, pieces overlap, or some count epochs and some
+            iterations.
+
+    Example:
+        >>> warm_up = dict(type='linear', begin=0, end=3, start_factor=0, end_factor=1)
+        >>> schedule = Schedule([warm_up, dict(type='constant', begin=4, factor=0)])
+        >>> [schedule(step) for step in range(6)]
+        [0.0, 0.5, 1.0, 1.0, 0.0, 0.0]
+    """
+
+    def __init__(self, pieces: Sequence[dict]) -> None:
+        if not pieces or not isinstance(pieces, Sequence):
+            raise TypeError(f'it must be a list of pieces, at least one, not {pieces!r}.')
+        self.pieces = [_build(index, piece) for index, piece in enumerate(pieces)]
+        self.by_epoch = self.pieces[0].by_epoch
+        for index, (piece, following) in enumerate(
+            zip(self.pieces, self.pieces[1:], strict=False), 1
+        ):
+            if following.by_epoch != self.by_epoch:
+                raise ValueError(
+                    f'piece 0 has by_epoch={self.by_epoch} and piece {index} '
+                    f'by_epoch={following.by_epoch}. Count all in epochs, or all in iterations.'
+                )
+            if following.begin < piece.end:
+                raise ValueError(
+                    f'piece {index} begins at {following.begin}, before the one in front of it '
+                    f'ends, at {piece.end}. Let the pieces follow each other.'
+                )
+
+    @property
+    def end(self) -> int:
+        """The first step at which nothing changes any more."""
+        return self.pieces[-1].end
+
+    def __call__(self, step: int) -> float:
+        """The factor at a step, counted from 0."""
+        begun = bisect_right([piece.begin for piece in self.pieces], step)
+        return self.pieces[begun - 1](step) if begun else 1.0
+
+
+def _build(index: int, piece: dict) -> Constant | Linear:
+    arguments = dict(piece)
+    try:
+        kind = arguments.pop('type', None)
+        check_choice('type', kind, PIECES)
+        return PIECES[kind](**arguments)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f'piece {index}: {error}') from error
+
+
+def _check_factor(argument: str, value: float) -> None:
+    if not (isinstance(value, (int, float)) and 0 <= value < math.inf):
+        raise ValueError(f'{argument}={value!r} must be a finite number of at least 0.')

@@ -1,0 +1,70 @@
+"""Distillation weights that follow a schedule."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from mmengine.hooks import Hook
+from mmengine.registry import HOOKS
+from mmengine.runner import Runner
+
+from .distiller import distiller
+from .schedule import Schedule
+
+
+@HOOKS.register_module()
+class DistillWeightHook(Hook):
+    """Multiplies the weight of entries of ``distill_losses`` and ``distill_features``.
+
+    The factor comes on top of the configured weight and is a function of the iteration or the
+    epoch alone, so that a resumed run goes on with what it would have had. At a factor of exactly
+    0 the loss is not computed (but in a run's first iteration), and logged as 0. The log shows
+    each factor as ``distill_factor.NAME``.
+
+    Args:
+        schedules (dict[str, list[dict]]): Pieces of the schedule of each entry that has one, see
+            :class:`~mmdet_kdrank.hooks.schedule.Schedule`.
+
+    Raises:
+        TypeError: If a piece lacks an argument or has an unknown one; before training, if the
+            model is no distilling detector.
+        ValueError: If a schedule is not acceptable; before training, if an entry is unknown or a
+            schedule goes on past the end.
+    """
+
+    def __init__(self, schedules: dict[str, Sequence[dict]]) -> None:
+        self.schedules: dict[str, Schedule] = {}
+        for name, pieces in schedules.items():
+            try:
+                self.schedules[name] = Schedule(pieces)
+            except (TypeError, ValueError) as error:
+                raise type(error)(f'DistillWeightHook.schedules.{name}: {error}') from error
+
+    def before_train(self, runner: Runner) -> None:
+        """Check the schedules against the model and the length of training."""
+        known = distiller(runner, self).distill_factors
+        for name, schedule in self.schedules.items():
+            if name not in known:
+                raise ValueError(
+                    f'DistillWeightHook.schedules.{name}: neither distill_losses nor '
+                    f'distill_features has this entry. Choose among {", ".join(known) or "none"}.'
+                )
+            unit, last = (
+                ('epochs', runner.max_epochs)
+                if schedule.by_epoch
+                else ('iterations', runner.max_iters)
+            )
+            if schedule.end > last:
+                raise ValueError(
+                    f'DistillWeightHook.schedules.{name} goes on until {schedule.end} {unit} are '
+                    f'over, and training ends after {last}. Let its pieces begin and end by then, '
+                    'or set by_epoch to what they count.'
+                )
+
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
+        """Set and log the factors of this iteration."""
+        factors = distiller(runner, self).distill_factors
+        for name, schedule in self.schedules.items():
+            factors[name] = schedule(runner.epoch if schedule.by_epoch else runner.iter)
+            runner.message_hub.update_scalar(f'train/distill_factor.{name}', factors[name])

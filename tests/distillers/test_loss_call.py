@@ -1,0 +1,125 @@
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from mmdet_kdrank.distillers.loss_call import call_loss, takes_weights
+from mmdet_kdrank.losses import DKDLoss, KendallRankLoss
+
+
+class Plain(nn.Module):
+    """KL as other projects write it: two tensors in, the mean over the rows out."""
+
+    def __init__(self, reduction='batchmean'):
+        super().__init__()
+        self.reduction = reduction
+
+    def forward(self, preds_S, preds_T):
+        log_p, q = preds_S.log_softmax(1), preds_T.softmax(1)
+        return nn.functional.kl_div(log_p, q, reduction=self.reduction)
+
+
+def kl_rows(student, teacher):
+    """Textbook KL of each row, a double loop in Python's floats."""
+    rows = []
+    for s, t in zip(student.tolist(), teacher.tolist(), strict=True):
+        p, q = ([math.exp(x) / sum(map(math.exp, row)) for x in row] for row in (s, t))
+        rows.append(sum(b * math.log(b / a) for a, b in zip(p, q, strict=True)))
+    return rows
+
+
+@pytest.fixture
+def logits():
+    return torch.randn(4, 3, requires_grad=True), torch.randn(4, 3)
+
+
+def test_without_weights_the_value_is_the_mean_over_the_rows(logits):
+    value = call_loss('loss_own', Plain(), *logits, torch.ones(4), 4.0)
+    assert value.item() == pytest.approx(sum(kl_rows(*logits)) / 4, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ('weight', 'avg_factor'),
+    [([1, 1, 1, 0], 4.0), ([1, 1, 1, 0.5], 3.5), ([1, 1, 1, 1], 3.0), ([2, 2, 2, 2], 8.0)],
+)
+def test_without_weights_anything_but_a_mean_is_refused(logits, weight, avg_factor):
+    with pytest.raises(ValueError, match=r'loss_own: Plain takes no weight.*TopkSamples.*subclass'):
+        call_loss('loss_own', Plain(), *logits, torch.tensor(weight), avg_factor)
+
+
+def test_the_mean_of_a_rank_counts_by_its_share_of_all_rows(logits):
+    alone = call_loss('loss_own', Plain(), *logits, torch.ones(4), 4.0)
+    # Four rows here and twelve on another rank: the mean over two ranks divides by 16.
+    shared = call_loss('loss_own', Plain(), *logits, torch.ones(4), 8.0, count=4.0)
+    torch.testing.assert_close(shared, alone / 2)
+
+
+@pytest.mark.parametrize('weight', [[1, 1, 1, 1], [2, 0, 1, 0.5]])
+def test_with_weights_they_are_passed(logits, weight):
+    weight = torch.tensor(weight, dtype=torch.float32)
+    value = call_loss('loss_rank', KendallRankLoss(), *logits, weight, 5.0)
+    rows = KendallRankLoss(reduction='none')(*logits)
+    assert torch.allclose(value, (weight * rows).sum() / 5)
+
+
+def test_no_row_gives_zero_with_a_graph_without_asking_the_loss():
+    pred = torch.randn(0, 3, requires_grad=True)
+    assert Plain()(pred, torch.randn(0, 3)).isnan()
+    value = call_loss('loss_own', Plain(), pred, torch.randn(0, 3), torch.ones(0), 1.0)
+    value.backward()
+    assert value == 0
+    assert pred.grad.shape == (0, 3)
+
+
+def test_a_value_a_row_is_refused(logits):
+    class Rows(nn.Module):
+        def forward(self, preds_S, preds_T):
+            return (preds_S - preds_T).square().sum(1)
+
+    with pytest.raises(ValueError, match=r'loss_own: Rows .* a scalar, .* shape \(4,\)'):
+        call_loss('loss_own', Rows(), *logits, torch.ones(4), 4.0)
+
+
+def with_forward(forward, **attributes):
+    return type('Own', (nn.Module,), {'forward': forward, **attributes})()
+
+
+@pytest.mark.parametrize(
+    ('loss', 'expected'),
+    [
+        (KendallRankLoss(), True),
+        (DKDLoss(), True),
+        (with_forward(lambda self, a, b, weight=None, avg_factor=None: 0), True),
+        (with_forward(lambda self, *args, **kwargs: 0), True),
+        (Plain(), False),
+        (Plain(reduction='mean'), False),
+        (nn.L1Loss(), False),
+        (with_forward(lambda self, a, b, scale=1.0: 0), False),
+    ],
+)
+def test_the_signature_tells(loss, expected):
+    assert takes_weights(loss) is expected
+
+
+@pytest.mark.parametrize(
+    'loss',
+    [
+        with_forward(lambda self, preds_T: 0),
+        with_forward(lambda self, preds_S, preds_T, gt_labels: 0),
+        with_forward(lambda self, preds_S, preds_T, *, gt_labels: 0),
+        with_forward(lambda self, a, b, weight=None: 0),
+        with_forward(lambda self, a, b, avg_factor=None: 0),
+        with_forward(lambda self, a, b, labels=None: 0, requires_labels=True),
+        with_forward(lambda self, a, b, weight=None, avg_factor=None: 0, requires_labels=True),
+    ],
+)
+def test_a_signature_that_fits_neither_call_is_refused(loss):
+    with pytest.raises(TypeError, match=r'Own\.forward\(.*\) can be called neither as .*subclass'):
+        takes_weights(loss)
+
+
+@pytest.mark.parametrize('reduction', ['sum', 'none'])
+def test_without_weights_a_reduction_that_is_no_mean_is_refused(reduction):
+    with pytest.raises(ValueError, match=f"Plain takes no weight.*reduction='{reduction}'"):
+        takes_weights(Plain(reduction))
