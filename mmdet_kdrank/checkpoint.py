@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine.dist import barrier, is_main_process
 from mmengine.runner import CheckpointLoader
 
 from mmdet_kdrank.environment.bounds import release
@@ -66,10 +65,13 @@ def load_checkpoint(source: str | Path) -> dict[str, Any]:
 
 def _load(source: str, remote: bool) -> Any:
     allow_mmengine_checkpoints()
+    if source.startswith(('http://', 'https://')):
+        # Not by MMEngine, which waits for rank 0 here: for ever, if that one fails.
+        source = _download(source)
+    elif remote and not SAFE_BY_DEFAULT:
+        raise ValueError('before torch 2.6 only local files and http(s) URLs are loaded safely')
     if SAFE_BY_DEFAULT:
         return CheckpointLoader.load_checkpoint(source, map_location='cpu', logger='silent')
-    if remote:
-        source = _download(source)
     # torch's own short list grew into add_safe_globals only later; here it is extended by hand.
     names = {**torch._weights_only_unpickler._get_allowed_globals(), **allowed_names()}
     return torch.load(
@@ -81,13 +83,11 @@ def _load(source: str, remote: bool) -> Any:
 
 
 def _download(url: str) -> str:
-    if not url.startswith(('http://', 'https://')):
-        raise ValueError('before torch 2.6 only local files and http(s) URLs are loaded safely')
     file = Path(torch.hub.get_dir()) / 'checkpoints' / url.rpartition('/')[2]
-    if is_main_process() and not file.is_file():
+    if not file.is_file():
         file.parent.mkdir(parents=True, exist_ok=True)
+        # Into a file of its own name first: processes that do the same do not meet.
         torch.hub.download_url_to_file(url, str(file), progress=False)
-    barrier()
     return str(file)
 
 

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+import argparse
 import runpy
 import sys
 from pathlib import Path
 
 import mmdet
+import torch
 
 TENSORBOARD = 'visualizer.type=DetTensorboardVisualizer'
+# MMEngine's own wrapper, but on no GPU.
+CPU_WRAPPER = ('model_wrapper_cfg.device_ids=None', 'model_wrapper_cfg.broadcast_buffers=False')
 
 
 def run_mmdet_tool(name: str) -> None:
     """Run one of MMDetection's tools in this process, on this process's arguments.
 
     ``--tensorboard`` is this package's own flag: it is taken out and becomes a ``--cfg-options``
-    entry.
+    entry. Under torchrun on a machine without a GPU the processes train on the CPU.
 
     Args:
         name (str): File name of the tool, e.g. ``'train.py'``.
     """
-    sys.argv[1:] = expand_tensorboard(sys.argv[1:])
+    sys.argv[1:] = join_cpu_ranks(expand_tensorboard(sys.argv[1:]))
     tool = Path(mmdet.__file__).parent / '.mim' / 'tools' / name
     runpy.run_path(str(tool), run_name='__main__')
 
@@ -37,3 +41,24 @@ def expand_tensorboard(arguments: list[str]) -> list[str]:
     """
     rest = [argument for argument in arguments if argument != '--tensorboard']
     return arguments if rest == arguments else [*rest, '--cfg-options', TENSORBOARD]
+
+
+def join_cpu_ranks(arguments: list[str]) -> list[str]:
+    """Set up torchrun's processes where there is no GPU, which MMEngine's launcher asks for.
+
+    MMEngine takes over a process group that exists already.
+
+    Args:
+        arguments (list[str]): Command-line arguments.
+
+    Returns:
+        list[str]: The same; with ``--launcher pytorch`` and without a GPU followed by
+        ``--cfg-options`` that keep DistributedDataParallel off the GPUs.
+    """
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument('--launcher')
+    launcher = parser.parse_known_args(arguments)[0].launcher
+    if launcher != 'pytorch' or torch.cuda.is_available():
+        return arguments
+    torch.distributed.init_process_group('gloo')
+    return [*arguments, '--cfg-options', *CPU_WRAPPER]

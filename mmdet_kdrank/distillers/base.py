@@ -13,21 +13,24 @@ from mmdet.structures import DetDataSample
 from mmengine.logging import MessageHub, print_log
 from torch import Tensor, nn
 
+from mmdet_kdrank.distributed import global_avg_factor, on_all_ranks
+
 from .agreement import agreement
 from .aligned import align_samples
 from .class_output import ClassOutput
 from .classes import ClassAlignment, align_classes
 from .dead_branches import cut_dead_branches
 from .features import FeatureDistillation
-from .finite import FiniteGuard, describe_nonfinite_weights
+from .finite import FiniteGuard
 from .ground_truth import GroundTruth
 from .loss_call import call_entry
 from .loss_entries import add_entries, build_losses
 from .preprocessing import TeacherInput
-from .refusals import reason_against
 from .samples import DistillSamples
+from .shared_teacher import load_on_all_ranks
 from .student_class import check_arguments, student_class
 from .teacher import Teacher, TeacherSource
+from .teacher_check import check_outputs, check_teacher
 
 
 class DistillMixin:
@@ -112,14 +115,8 @@ class DistillMixin:
         """Initialise the student, then load the teacher onto its device."""
         super().init_weights()
         if self._teacher is None:
-            teacher = self._teacher_source.load()
-            self._check_teacher(teacher.model)
-            fault = describe_nonfinite_weights(teacher.model, "the teacher's")
-            if fault:
-                raise FloatingPointError(
-                    f'{fault}: {teacher.checkpoint} is no teacher. Take a checkpoint from before '
-                    'its training diverged.'
-                )
+            teacher = load_on_all_ranks(self._teacher_source)
+            on_all_ranks(lambda: self._check_teacher(teacher))
             teacher.model.to(next(self.parameters()).device)
             self._teacher = teacher
 
@@ -146,7 +143,8 @@ class DistillMixin:
         Raises:
             RuntimeError: If :meth:`init_weights` has not run, or nobody saves the adapters.
             ValueError: If student, teacher and losses do not fit together.
-            FloatingPointError: If logits or a distillation loss are not finite.
+            FloatingPointError: If logits or a distillation loss are not finite, on any rank.
+            OtherRankError: If another rank has found that they do not fit together.
         """
         if self._teacher is None:
             raise RuntimeError(
@@ -156,7 +154,7 @@ class DistillMixin:
         first = self._classes is None
         if first:
             self.distill_features.require_saved()
-            self._match_classes()
+            on_all_ranks(self._match_classes)
         # On the first batch all are, so that what does not fit shows then.
         self._idle = set() if first else {n for n, f in self.distill_factors.items() if not f}
         with self.capture_student() as captured, self.distill_features.watch(self) as levels:
@@ -202,25 +200,12 @@ class DistillMixin:
         """
         raise NotImplementedError
 
-    def _check_teacher(self, teacher: nn.Module) -> None:
+    def _check_teacher(self, teacher: Teacher) -> None:
         """Check that the heads of student and teacher correspond."""
-        if reason := reason_against(type(teacher)):
-            raise ValueError(f'{type(teacher).__name__} cannot be a teacher: {reason}.')
-        if not isinstance(teacher, self.teachers):
-            raise ValueError(
-                f'The teacher is a {type(teacher).__name__}, {type(self).__name__} needs a '
-                f'{" or ".join(kind.__name__ for kind in self.teachers)}. Choose a teacher of the '
-                "student's family."
-            )
-        self._outputs = self.check_heads(teacher)
-        for ours, theirs in self._outputs:
-            if (ours.activation, ours.background) != (theirs.activation, theirs.background):
-                raise ValueError(
-                    f"The student's class output is {ours}, the teacher's {theirs}: their logits "
-                    'mean different things. Choose a teacher whose head has the same activation '
-                    'and the same background channel.'
-                )
-        self._teacher_input = TeacherInput(self.data_preprocessor, teacher.data_preprocessor)
+        check_teacher(teacher, self.teachers)
+        self._outputs = self.check_heads(teacher.model)
+        check_outputs(self._outputs)
+        self._teacher_input = TeacherInput(self.data_preprocessor, teacher.model.data_preprocessor)
 
     def _match_classes(self) -> None:
         """Match the classes by name, now that the training set is known."""
@@ -255,6 +240,8 @@ class DistillMixin:
     def _distill(self, prefix: str, scale: float, samples: DistillSamples) -> dict[str, Tensor]:
         samples = align_samples(samples, self._classes)
         chosen = self.selector(samples)
+        # Called without rows too: the other ranks wait for it.
+        avg_factor = global_avg_factor(chosen.avg_factor, samples.student.device)
         if self.channels == 'foreground':
             chosen = chosen.without_background()
         values = {}
@@ -262,7 +249,7 @@ class DistillMixin:
             if name in self._idle:
                 values[name] = chosen.student.new_zeros(())
             else:
-                value = call_entry(name, loss, samples, chosen)
+                value = call_entry(name, loss, samples, chosen, avg_factor)
                 values[name] = scale * self.distill_factors[name] * value
         values = {prefix + name: value for name, value in values.items()}
         behind = ', '.join(values)

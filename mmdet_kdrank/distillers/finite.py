@@ -10,6 +10,7 @@ import torch
 from mmengine.logging import print_log
 from torch import Tensor, nn
 
+from mmdet_kdrank.distributed import on_any_rank, reports_of_all_ranks
 from mmdet_kdrank.ops.checks import check_choice
 
 
@@ -58,8 +59,12 @@ class FiniteGuard:
     With ``'skip'``, a fault of the teacher's values or of a distillation loss makes the
     distillation losses of that head, or those on features, 0 in this iteration. One of the
     student's values makes all losses 0, since the student's own come from the same: a step with a
-    gradient of 0, which momentum and weight decay still make. A warning tells each one. Weights that are not finite
-    stop the run whatever the action, as no later iteration could be finite.
+    gradient of 0, which momentum and weight decay still make. A warning tells each one. Weights
+    that are not finite stop the run whatever the action, as no later iteration could be finite.
+
+    With ``'raise'`` all ranks ask together, and all raise where one has a fault: none updates its
+    weights, and none waits for gradients that do not come. With ``'skip'`` a rank leaves out its
+    own.
 
     Args:
         action (str): ``'raise'`` or ``'skip'``.
@@ -92,22 +97,26 @@ class FiniteGuard:
                 finite either.
         """
         fault = describe_nonfinite(tensors)
+        if fault is not None:
+            weights = [
+                found
+                for side, model in models.items()
+                if (found := describe_nonfinite_weights(model, f"the {side}'s"))
+            ]
+            fault = '; '.join([describe_nonfinite(causes()) or fault, *weights])
+            if self.action == 'skip' and not weights:
+                self._faults.append(fault)
+                return False
+        if self.action == 'raise':
+            # Asked without a fault too: the other ranks wait for the answer.
+            fault = reports_of_all_ranks(fault) if on_any_rank(torch.tensor(bool(fault))) else None
         if fault is None:
             return True
-        fault = describe_nonfinite(causes()) or fault
-        weights = [
-            found
-            for side, model in models.items()
-            if (found := describe_nonfinite_weights(model, f"the {side}'s"))
-        ]
-        if weights or self.action == 'raise':
-            raise FloatingPointError(
-                f'{"; ".join([fault, *weights])}. Nothing was updated in this iteration; lower the '
-                'learning rate, clip gradients, or check the teacher checkpoint'
-                + ('.' if weights else ", or leave such iterations out: on_nonfinite='skip'.")
-            )
-        self._faults.append(fault)
-        return False
+        raise FloatingPointError(
+            f'{fault}. Nothing was updated in this iteration; lower the learning rate, clip '
+            'gradients, check the teacher checkpoint, or, where no weight is at fault, leave such '
+            "iterations out: on_nonfinite='skip'."
+        )
 
     def settle(self, losses: dict[str, Any], student: nn.Module) -> dict[str, Any]:
         """Losses of an iteration after all heads were asked.

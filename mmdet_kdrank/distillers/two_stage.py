@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from mmdet.models.detectors import TwoStageDetector
@@ -72,9 +72,13 @@ class DistillTwoStageDetector(DistillMixin, TwoStageDetector):
         """Classify the student's RoIs with the teacher's head, stage by stage."""
         with torch.no_grad():
             context = _context(self._teacher.model.roi_head, teacher_features)
+        record = None
         for stage, (records, (output, theirs)) in enumerate(
             zip(captured, self._outputs, strict=True)
         ):
+            if record is not None and not records and not len(record.rois):
+                # A cascade stops where it has no RoI left to refine.
+                records = [_no_roi(_bbox_heads(self)[stage], output, record)]
             if len(records) != 1:
                 raise NotImplementedError(
                     f'{type(self.roi_head).__name__} computed the class loss of stage {stage} '
@@ -101,7 +105,7 @@ class DistillTwoStageDetector(DistillMixin, TwoStageDetector):
                 num_classes=output.num_classes,
                 labels=record.labels,
                 weights=record.weights,
-                avg_factor=float(max(len(record.rois), 1)),
+                avg_factor=float(len(record.rois)),
                 boxes=record.rois[:, 1:] if self.requires_boxes else None,
             )
             cascade = isinstance(self.roi_head, CascadeRoIHead)
@@ -154,6 +158,13 @@ def _context(roi_head: nn.Module, features: tuple[Tensor, ...]) -> dict[str, Ten
     if getattr(roi_head, 'with_glbctx', False):
         context['glbctx_feat'] = roi_head.glbctx_head(features)[1]
     return context
+
+
+def _no_roi(head: nn.Module, output: ClassOutput, before: RoIRecord) -> RoIRecord:
+    """The record of a stage without a RoI, after one without; its output depends on the head."""
+    # DistributedDataParallel waits for a gradient of each parameter, one of 0 too.
+    zero = sum(parameter.sum() for parameter in head.parameters())
+    return replace(before, output=zero.expand(0, output.values))
 
 
 def _bbox_heads(detector: TwoStageDetector) -> list[nn.Module]:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from mmdet_kdrank.distillers.samples import DistillSamples
+from mmdet_kdrank.distributed import global_avg_factor
 from mmdet_kdrank.losses.candidate_rows import CandidateRows, class_rows, object_rows
 from mmdet_kdrank.ops.checks import check_choice, check_count
 
@@ -18,8 +19,9 @@ class CandidateLoss(nn.Module):
     all samples of a head: the distiller reads ``requires_samples`` and calls ``loss(samples)``, on
     columns matched by class name and before the selector.
 
-    The result is the sum over the rows divided by their number, at least 1, in this process's
-    batch. Without a row it is zero and has a graph.
+    The result is the sum over the rows divided by their number, at least 1; with several ranks by
+    their mean number a rank (:func:`~mmdet_kdrank.distributed.global_avg_factor`), so that every
+    rank has to call it. Without a row it is zero and has a graph.
 
     A subclass writes :meth:`row_loss` and registers itself in ``mmdet.registry.MODELS``.
 
@@ -118,11 +120,12 @@ class CandidateLoss(nn.Module):
             with torch.no_grad():
                 rows = self.choose(samples)
                 teacher = rows.values(samples.teacher, softmax)
+            avg_factor = global_avg_factor(len(rows), samples.student.device)
             if not len(rows):
                 return samples.student[:0].float().sum()
             student = rows.values(samples.student, softmax)
             loss = self.row_loss(student, teacher, rows.valid)
-            return self.loss_weight * loss.sum() / len(rows)
+            return self.loss_weight * loss.sum() / avg_factor
 
     def choose(self, samples: DistillSamples) -> CandidateRows:
         """The rows of a batch."""

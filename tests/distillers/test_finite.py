@@ -24,6 +24,7 @@ from tests.detectors import (
     small_config,
     training_losses,
 )
+from tests.distributed.ranks import run_ranks
 
 NAN, INF = float('nan'), float('inf')
 
@@ -138,6 +139,26 @@ def test_causes_are_looked_at_where_there_is_a_fault():
     assert not asked
     with pytest.raises(FloatingPointError, match="^1 of 1 values of level 0 of the student's feat"):
         guard.passes({'the value of loss_pkd': torch.tensor(NAN)}, {}, causes)
+
+
+def on_rank(rank, wrong, action):
+    # The second rank has no rows at all.
+    rows = torch.empty(0, 3)
+    if rank == 0:
+        rows = torch.full((2, 3), NAN if wrong else 0.0)
+    return FiniteGuard(action).passes({'the logits': rows}, {})
+
+
+def test_a_value_on_one_rank_stops_all():
+    assert run_ranks(2, on_rank, False, 'raise') == [True, True]
+    first, second = run_ranks(2, on_rank, True, 'raise')
+    assert isinstance(first, FloatingPointError) and isinstance(second, FloatingPointError)
+    assert str(first) == str(second)
+    assert str(first).startswith('[rank 0 of 2] 6 of 6 values of the logits are not finite.')
+
+
+def test_a_rank_skips_by_itself():
+    assert run_ranks(2, on_rank, True, 'skip') == [False, True]
 
 
 def test_an_unknown_action_is_refused():
