@@ -30,7 +30,7 @@ from .samples import DistillSamples
 from .shared_teacher import load_on_all_ranks
 from .student_class import check_arguments, student_class
 from .teacher import Teacher, TeacherSource
-from .teacher_check import check_outputs, check_teacher
+from .teacher_fit import check_outputs, check_teacher
 
 
 class DistillMixin:

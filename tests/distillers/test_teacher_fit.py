@@ -3,7 +3,7 @@ from mmdet.models.detectors import SingleStageDetector, TwoStageDetector
 
 from mmdet_kdrank.distillers import ClassOutput
 from mmdet_kdrank.distillers.teacher import Teacher
-from mmdet_kdrank.distillers.teacher_check import check_outputs, check_teacher
+from mmdet_kdrank.distillers.teacher_fit import check_outputs, check_teacher
 from tests.detectors import RETINA, build, small_config
 
 
