@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +17,9 @@ from mmengine.registry import DefaultScope
 from torch import Tensor, nn
 
 from mmdet_kdrank.checkpoint import load_checkpoint
+from mmdet_kdrank.errors import CheckpointError
+
+from .weights import checkpoint_meta, detector_weights
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,7 @@ class TeacherSource:
         checkpoint = load_checkpoint(checkpoint_path)
         _load_strictly(model, checkpoint, checkpoint_path, _shortened(self.config))
         model.requires_grad_(False).eval()
-        classes = _meta_classes(checkpoint) or names
+        classes = _meta_classes(checkpoint, checkpoint_path) or names
         return Teacher(model, classes, checkpoint_path, self.channels_last)
 
     def _read_config(self) -> tuple[ConfigDict, str | None]:
@@ -157,8 +160,7 @@ def _kept_random_states() -> Iterator[None]:
 
 
 def _load_strictly(model: nn.Module, checkpoint: dict, path: str, config: str) -> None:
-    state = checkpoint.get('state_dict', checkpoint)
-    state = {key.removeprefix('module.'): value for key, value in state.items()}
+    state = detector_weights(checkpoint, path)
     try:
         # torch's own loading, not MMEngine's: that one raises on rank 0 alone.
         wrong = model.load_state_dict(state, strict=False)
@@ -176,10 +178,20 @@ def _load_strictly(model: nn.Module, checkpoint: dict, path: str, config: str) -
         )
 
 
-def _meta_classes(checkpoint: dict) -> tuple[str, ...] | None:
-    meta = checkpoint.get('meta', {})
-    names = {key.lower(): value for key, value in meta.get('dataset_meta', meta).items()}
-    return _as_names(names.get('classes'))
+def _meta_classes(checkpoint: dict, path: str) -> tuple[str, ...] | None:
+    meta = checkpoint_meta(checkpoint)
+    dataset_meta = meta.get('dataset_meta')
+    named = dataset_meta if isinstance(dataset_meta, Mapping) else meta
+    classes = {str(key).lower(): value for key, value in named.items()}.get('classes')
+    if classes and not (
+        isinstance(classes, str)
+        or (isinstance(classes, (list, tuple)) and all(isinstance(c, str) for c in classes))
+    ):
+        raise CheckpointError(
+            f'The teacher checkpoint {path} has classes in its meta that are no list of names '
+            f'({str(classes)[:80]}). Correct them, or remove them from the file.'
+        )
+    return _as_names(classes)
 
 
 def _dataset_classes(config: Config) -> tuple[str, ...] | None:
