@@ -31,8 +31,8 @@ class DistillMixin:
     logits are captured on the way and compared with the teacher's on the same RoIs or anchors.
 
     Args:
-        teacher (dict): ``config``, ``checkpoint`` and optionally ``channels_last`` (see
-            :class:`TeacherSource`). Nothing is read before training starts.
+        teacher (dict): ``config``, ``checkpoint`` and optionally ``channels_last`` and
+            ``verify`` (see :class:`TeacherSource`). Nothing is read before training starts.
         distill_losses (dict[str, dict]): Configs of registered losses, called as
             ``loss(pred, soft_label, weight=…, avg_factor=…)``. A key is the loss's name in the
             log and must contain ``loss``.
@@ -84,8 +84,11 @@ class DistillMixin:
         """Initialise the student, then load the teacher onto its device."""
         super().init_weights()
         if self._teacher is None:
-            self._teacher = self._teacher_source.load()
-            self._teacher.model.to(next(self.parameters()).device)
+            teacher = self._teacher_source.load()
+            teacher.model.to(next(self.parameters()).device)
+            if self._teacher_source.verify is not None:
+                self._teacher_source.verify(teacher)
+            self._teacher = teacher
 
     def _apply(self, fn: Callable, *args: Any, **kwargs: Any) -> nn.Module:
         if self._teacher is not None:

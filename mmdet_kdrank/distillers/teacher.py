@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from mmdet.registry import DATASETS, MODELS
 from mmengine.config import Config, ConfigDict
@@ -19,6 +17,8 @@ from torch import Tensor, nn
 from mmdet_kdrank.checkpoint import load_checkpoint
 from mmdet_kdrank.errors import CheckpointError
 
+from .random_states import kept_random_states
+from .teacher_check import TeacherCheck
 from .weights import checkpoint_meta, detector_weights
 
 
@@ -31,6 +31,7 @@ class TeacherSource:
         checkpoint (str): Path or URL, or ``'auto'``: what the model index publishes for an
             ``mmdet::`` config.
         channels_last (bool): Whether the teacher computes with the channels innermost in memory.
+        verify (TeacherCheck, optional): Evaluates the loaded teacher before training.
 
     Raises:
         ValueError: If ``'auto'`` stands beside a config that is no ``package::`` name.
@@ -39,6 +40,7 @@ class TeacherSource:
     config: str | dict
     checkpoint: str
     channels_last: bool = False
+    verify: TeacherCheck | None = None
 
     def __post_init__(self) -> None:
         if self.checkpoint == 'auto' and not self._in_package():
@@ -51,13 +53,14 @@ class TeacherSource:
     @classmethod
     def from_config(cls, teacher: dict) -> TeacherSource:
         """Read ``teacher=dict(config=…, checkpoint=…)``; ValueError on a wrong set of keys."""
-        wrong = {'config', 'checkpoint'} ^ (set(teacher) - {'channels_last'})
+        wrong = {'config', 'checkpoint'} ^ (set(teacher) - {'channels_last', 'verify'})
         if wrong:
             raise ValueError(
-                'teacher takes the keys config and checkpoint, and may have channels_last, got '
-                f'{sorted(teacher)}: {", ".join(sorted(wrong))} is unknown or missing.'
+                'teacher takes the keys config and checkpoint, and may have channels_last and '
+                f'verify, got {sorted(teacher)}: {", ".join(sorted(wrong))} is unknown or missing.'
             )
-        return cls(**teacher)
+        verify = TeacherCheck.from_option(teacher.get('verify', False))
+        return cls(**{**teacher, 'verify': verify})
 
     def _in_package(self) -> bool:
         return isinstance(self.config, str) and '::' in self.config
@@ -80,7 +83,7 @@ class TeacherSource:
         model_config = config.model
         checkpoint_path = published if self.checkpoint == 'auto' else self.checkpoint
         scope = config.get('default_scope', 'mmdet')
-        with _kept_random_states(), DefaultScope.overwrite_default_scope(scope):
+        with kept_random_states(), DefaultScope.overwrite_default_scope(scope):
             model = MODELS.build(model_config)
             names = _dataset_classes(config)
         checkpoint = load_checkpoint(checkpoint_path)
@@ -146,17 +149,14 @@ class Teacher:
         # mmcv's RoIAlign takes any input for contiguous and is silently wrong on others.
         return tuple(level.contiguous() for level in levels)
 
-
-@contextmanager
-def _kept_random_states() -> Iterator[None]:
-    numpy_state, python_state = np.random.get_state(), random.getstate()
-    try:
-        # No device: the teacher is built on the CPU.
-        with torch.random.fork_rng(devices=[]):
-            yield
-    finally:
-        np.random.set_state(numpy_state)
-        random.setstate(python_state)
+    @contextmanager
+    def contiguous(self) -> Iterator[None]:
+        """Context in which the model itself may be called: RoIAlign again."""
+        if self.channels_last:
+            self.model.to(memory_format=torch.contiguous_format)
+        yield
+        if self.channels_last:
+            self.model.to(memory_format=torch.channels_last)
 
 
 def _load_strictly(model: nn.Module, checkpoint: dict, path: str, config: str) -> None:
