@@ -11,6 +11,8 @@ from mmdet.structures import DetDataSample
 from mmengine.logging import MessageHub, print_log
 from torch import Tensor, nn
 
+from mmdet_kdrank.errors import ArgumentError, StateError
+
 from .agreement import agreement
 from .class_output import ClassOutput
 from .classes import align_classes
@@ -67,7 +69,7 @@ class DistillMixin:
     ) -> None:
         source = TeacherSource.from_config(teacher)
         if channels not in ('all', 'foreground'):
-            raise ValueError(f"channels must be 'all' or 'foreground', got {channels!r}.")
+            raise ArgumentError(f"channels must be 'all' or 'foreground', got {channels!r}.")
         order = type(self).__mro__
         check_arguments(order[order.index(DistillMixin) + 1], kwargs)
         super().__init__(*args, **kwargs)
@@ -115,7 +117,7 @@ class DistillMixin:
             FloatingPointError: If logits or a distillation loss are not finite.
         """
         if self._teacher is None:
-            raise RuntimeError(
+            raise StateError(
                 "The teacher is not loaded: call init_weights() before training (MMEngine's "
                 'Runner does).'
             )
@@ -133,7 +135,7 @@ class DistillMixin:
             distilled = self._distill(prefix, scale, samples)
             taken = losses.keys() & distilled.keys()
             if taken:
-                raise ValueError(
+                raise ArgumentError(
                     f"distill_losses has {', '.join(sorted(taken))}, a name that the student's "
                     'own losses use. Give the entry another name that contains "loss".'
                 )
@@ -167,9 +169,9 @@ class DistillMixin:
         """Check that student and teacher correspond, now that the training set is known."""
         teacher = self._teacher
         if reason := reason_against(type(teacher.model)):
-            raise ValueError(f'A {type(teacher.model).__name__} cannot be a teacher: {reason}.')
+            raise ArgumentError(f'A {type(teacher.model).__name__} cannot be a teacher: {reason}.')
         if not isinstance(teacher.model, self.teachers):
-            raise ValueError(
+            raise ArgumentError(
                 f'The teacher is a {type(teacher.model).__name__}, {type(self).__name__} needs a '
                 f'{" or ".join(kind.__name__ for kind in self.teachers)}. Choose a teacher of the '
                 "student's family."
@@ -177,7 +179,7 @@ class DistillMixin:
         outputs = self.check_heads(teacher.model)
         for ours, theirs in outputs:
             if (ours.activation, ours.background) != (theirs.activation, theirs.background):
-                raise ValueError(
+                raise ArgumentError(
                     f"The student's class output is {ours}, the teacher's {theirs}: their logits "
                     'mean different things. Choose a teacher whose head has the same activation '
                     'and the same background channel.'
@@ -188,7 +190,7 @@ class DistillMixin:
             _training_classes(), teacher.classes, ours.num_classes, theirs.num_classes
         )
         if len(self._classes.student) + (ours.background and self.channels == 'all') < 2:
-            raise ValueError(
+            raise ArgumentError(
                 f'channels={self.channels!r} leaves one column of logits to distil, and a '
                 'distribution or a ranking needs two. Give student and teacher more common '
                 'classes, or keep the background channel of a softmax head.'
@@ -235,7 +237,7 @@ class DistillMixin:
     ) -> tuple[Tensor, Tensor]:
         """Which rows have a label among the distilled columns, and that column, both (N,)."""
         if chosen.labels is None:
-            raise ValueError(
+            raise ArgumentError(
                 f'distill_losses.{name}: {type(self.distill_losses[name]).__name__} needs hard '
                 "labels, and the student's head does not pass one label a prior to loss_cls. "
                 'Choose a loss that needs none.'

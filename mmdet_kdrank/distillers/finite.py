@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from mmdet_kdrank.errors import NonFiniteError
+
 
 def assert_finite(tensors: dict[str, Tensor]) -> None:
     """Name the first tensor that holds an inf or NaN.
@@ -22,7 +24,7 @@ def assert_finite(tensors: dict[str, Tensor]) -> None:
         return
     name, tensor = next((n, t) for n, t in tensors.items() if not t.isfinite().all())
     wrong = int((~tensor.isfinite()).sum())
-    raise FloatingPointError(
+    raise NonFiniteError(
         f'{wrong} of {tensor.numel()} values of {name} are not finite. Nothing was updated in '
         'this iteration; lower the learning rate, clip gradients, or check the teacher checkpoint.'
     )

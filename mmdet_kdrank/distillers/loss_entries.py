@@ -5,6 +5,8 @@ from __future__ import annotations
 from mmdet.registry import MODELS
 from torch import nn
 
+from mmdet_kdrank.errors import ArgumentError
+
 
 def build_losses(configs: dict[str, dict]) -> nn.ModuleDict:
     """Build the losses under the names that the log will show.
@@ -22,7 +24,7 @@ def build_losses(configs: dict[str, dict]) -> nn.ModuleDict:
     losses = nn.ModuleDict()
     for name, config in configs.items():
         if 'loss' not in name:
-            raise ValueError(
+            raise ArgumentError(
                 f'distill_losses.{name}: MMEngine adds up only names that contain "loss", so this '
                 f'entry would never be trained. Rename it, say loss_{name}.'
             )
@@ -31,7 +33,7 @@ def build_losses(configs: dict[str, dict]) -> nn.ModuleDict:
         except (KeyError, TypeError, ValueError, AssertionError) as error:
             raise type(error)(f'distill_losses.{name}: {error}') from error
         if losses[name].state_dict() or list(losses[name].parameters()):
-            raise ValueError(
+            raise ArgumentError(
                 f'distill_losses.{name}: {type(losses[name]).__name__} has weights of its own, '
                 "which would be written into the student's checkpoint. Use a loss without."
             )

@@ -15,7 +15,7 @@ from mmengine.registry import DefaultScope
 from torch import Tensor, nn
 
 from mmdet_kdrank.checkpoint import load_checkpoint
-from mmdet_kdrank.errors import CheckpointError
+from mmdet_kdrank.errors import ArgumentError, CheckpointError
 
 from .random_states import kept_random_states
 from .teacher_check import TeacherCheck
@@ -44,7 +44,7 @@ class TeacherSource:
 
     def __post_init__(self) -> None:
         if self.checkpoint == 'auto' and not self._in_package():
-            raise ValueError(
+            raise ArgumentError(
                 "teacher.checkpoint='auto' is what a model index publishes for an mmdet:: config, "
                 f'and teacher.config is {_shortened(self.config)}. Give the path or URL of the '
                 'checkpoint.'
@@ -55,7 +55,7 @@ class TeacherSource:
         """Read ``teacher=dict(config=…, checkpoint=…)``; ValueError on a wrong set of keys."""
         wrong = {'config', 'checkpoint'} ^ (set(teacher) - {'channels_last', 'verify'})
         if wrong:
-            raise ValueError(
+            raise ArgumentError(
                 'teacher takes the keys config and checkpoint, and may have channels_last and '
                 f'verify, got {sorted(teacher)}: {", ".join(sorted(wrong))} is unknown or missing.'
             )
@@ -100,7 +100,7 @@ class TeacherSource:
         else:
             config, published = Config.fromfile(self.config), None
         if 'type' not in config.get('model', {}):
-            raise ValueError(
+            raise ArgumentError(
                 f'teacher.config ({_shortened(self.config)}) has no model with a type: give a '
                 "detector's config file, an mmdet:: name, or the config dict of the model itself."
             )
@@ -113,7 +113,7 @@ class TeacherSource:
         try:
             return config, get_config(self.config, pretrained=True).model_path
         except (AssertionError, AttributeError) as error:
-            raise ValueError(
+            raise ArgumentError(
                 f"teacher.checkpoint='auto': the model index publishes no weights for "
                 f'{self.config}. Give the path or URL of a checkpoint.'
             ) from error
@@ -165,12 +165,12 @@ def _load_strictly(model: nn.Module, checkpoint: dict, path: str, config: str) -
         # torch's own loading, not MMEngine's: that one raises on rank 0 alone.
         wrong = model.load_state_dict(state, strict=False)
     except RuntimeError as error:
-        raise ValueError(
+        raise ArgumentError(
             f'The teacher checkpoint {path} does not fit teacher.config {config}: '
             f'{" ".join(str(error).split())} Give the config that the checkpoint was trained with.'
         ) from error
     if wrong.missing_keys or wrong.unexpected_keys:
-        raise ValueError(
+        raise ArgumentError(
             f'The teacher checkpoint {path} does not fit teacher.config {config}: '
             f'{_counted(wrong.missing_keys, "missing")} and '
             f'{_counted(wrong.unexpected_keys, "unexpected")}. Give the config that the '

@@ -4,6 +4,7 @@ import torch
 from mmdet.models.losses.utils import weight_reduce_loss
 from torch import Tensor, nn
 
+from mmdet_kdrank.errors import ArgumentError
 from mmdet_kdrank.ops.checks import check_choice, check_logits
 
 _REDUCTIONS = ('none', 'mean', 'sum')
@@ -93,18 +94,18 @@ class LogitDistillLoss(nn.Module):
             reduction = reduction_override
         rows = pred.shape[:1]
         if weight is not None and weight.shape != rows:
-            raise ValueError(
+            raise ArgumentError(
                 f'weight has shape {tuple(weight.shape)}; it must be {tuple(rows)}, one factor for '
                 'each row of pred.'
             )
         if self.requires_labels != (labels is not None):
-            raise ValueError(
+            raise ArgumentError(
                 f'{type(self).__name__} has requires_labels={self.requires_labels}, but labels '
                 f'were {"not " if labels is None else ""}passed; pass labels exactly where it is '
                 'True.'
             )
         if labels is not None and labels.shape != rows:
-            raise ValueError(
+            raise ArgumentError(
                 f'labels have shape {tuple(labels.shape)}; it must be {tuple(rows)}, one class '
                 'index for each row of pred.'
             )

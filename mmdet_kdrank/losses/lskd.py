@@ -5,6 +5,7 @@ from typing import Any
 from mmdet.registry import MODELS
 from torch import Tensor
 
+from mmdet_kdrank.errors import ArgumentError
 from mmdet_kdrank.losses.base import LogitDistillLoss
 from mmdet_kdrank.losses.kendall_rank import standardize_rows
 from mmdet_kdrank.ops.checks import check_positive
@@ -63,7 +64,7 @@ class LSKDLoss(LogitDistillLoss):
             **extra,
         )
         if loss.shape != pred.shape[:1]:
-            raise ValueError(
+            raise ArgumentError(
                 f"{type(self.loss).__name__} with reduction_override='none' has shape "
                 f'{tuple(loss.shape)}, not one value for each of {len(pred)} rows: reduce it over '
                 'the classes.'

@@ -6,6 +6,7 @@ import torch.nn.functional as F
 from mmdet.registry import MODELS
 from torch import Tensor
 
+from mmdet_kdrank.errors import ArgumentError
 from mmdet_kdrank.losses.base import LogitDistillLoss
 
 
@@ -43,7 +44,7 @@ class QualityFocalKDLoss(LogitDistillLoss):
     def __init__(self, beta: float = 1.0, **options: Any) -> None:
         super().__init__(**options)
         if not beta >= 1:
-            raise ValueError(f'beta={beta!r} must be at least 1; for 0 there is BinaryKDLoss.')
+            raise ArgumentError(f'beta={beta!r} must be at least 1; for 0 there is BinaryKDLoss.')
         self.beta = beta
 
     def row_loss(self, pred: Tensor, soft_label: Tensor) -> Tensor:
