@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class KDRankError(Exception):
     """Base of all errors that this package raises on purpose.
@@ -47,3 +50,35 @@ class UnsupportedError(KDRankError, NotImplementedError):
 
 class StateError(KDRankError, RuntimeError):
     """Called at a time when it cannot answer."""
+
+
+_OWN: tuple[tuple[type[Exception], type[KDRankError]], ...] = (
+    (KeyError, UnknownNameError),
+    (FileNotFoundError, MissingFileError),
+    (TypeError, ArgumentTypeError),
+    (Exception, ArgumentError),
+)
+
+
+@contextmanager
+def blamed_on(setting: str, mend: str) -> Iterator[None]:
+    """Context in which whatever is raised names the setting it comes from.
+
+    Args:
+        setting: As users write it, ``distill_losses.loss_kd``.
+        mend: What to do, a sentence; this package's own errors say it themselves.
+
+    Raises:
+        KDRankError: In place of what was raised, and of the same builtin class where that is
+            KeyError, FileNotFoundError or TypeError, else ArgumentError.
+    """
+    try:
+        yield
+    except KDRankError as error:
+        raise type(error)(f'{setting}: {error}') from error
+    except Exception as error:
+        own = next(kind for builtin, kind in _OWN if isinstance(error, builtin))
+        # A KeyError shows its message in quotes.
+        text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
+        reason = ' '.join((text or type(error).__name__).split()).rstrip('.')
+        raise own(f'{setting}: {reason}. {mend}') from error

@@ -11,7 +11,7 @@ from mmdet.structures import DetDataSample
 from mmengine.logging import MessageHub, print_log
 from torch import Tensor, nn
 
-from mmdet_kdrank.errors import ArgumentError, StateError
+from mmdet_kdrank.errors import ArgumentError, StateError, blamed_on
 
 from .agreement import agreement
 from .class_output import ClassOutput
@@ -60,8 +60,8 @@ class DistillMixin:
     def __init__(
         self,
         *args: Any,
-        teacher: dict,
-        distill_losses: dict[str, dict],
+        teacher: dict | None = None,
+        distill_losses: dict[str, dict] | None = None,
         student_type: str | None = None,
         selector: dict | None = None,
         channels: str = 'all',
@@ -77,9 +77,10 @@ class DistillMixin:
         self._teacher: Teacher | None = None
         self._teacher_input: TeacherInput | None = None
         self.distill_losses = build_losses(distill_losses)
-        self.selector: Callable[[DistillSamples], DistillSamples] = TASK_UTILS.build(
-            selector or self.default_selector
-        )
+        with blamed_on('selector', 'Correct the type or the argument.'):
+            self.selector: Callable[[DistillSamples], DistillSamples] = TASK_UTILS.build(
+                selector or self.default_selector
+            )
         self.channels = channels
 
     def init_weights(self) -> None:

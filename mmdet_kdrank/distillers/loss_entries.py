@@ -5,7 +5,7 @@ from __future__ import annotations
 from mmdet.registry import MODELS
 from torch import nn
 
-from mmdet_kdrank.errors import ArgumentError
+from mmdet_kdrank.errors import ArgumentError, ArgumentTypeError, blamed_on
 
 
 def build_losses(configs: dict[str, dict]) -> nn.ModuleDict:
@@ -19,19 +19,23 @@ def build_losses(configs: dict[str, dict]) -> nn.ModuleDict:
 
     Raises:
         ValueError: If a name does not contain ``loss``, or a loss has weights of its own.
-        Exception: What building a loss raises, with its name in front.
+        KDRankError: What building a loss raises, with its name in front.
     """
+    if not isinstance(configs, dict):
+        raise ArgumentTypeError(
+            f'distill_losses={configs!r} must be a dict of losses by name: give, say, '
+            "dict(loss_kd=dict(type='KnowledgeDistillationKLDivLoss', T=1))."
+        )
     losses = nn.ModuleDict()
     for name, config in configs.items():
-        if 'loss' not in name:
+        if 'loss' not in str(name) or '.' in str(name):
             raise ArgumentError(
-                f'distill_losses.{name}: MMEngine adds up only names that contain "loss", so this '
-                f'entry would never be trained. Rename it, say loss_{name}.'
+                f'distill_losses.{name}: MMEngine adds up only names that contain "loss", and dots '
+                'are for stages, so this entry would never be trained. Rename it, say '
+                f'loss_{str(name).replace(".", "_")}.'
             )
-        try:
+        with blamed_on(f'distill_losses.{name}', 'Correct the type or the argument.'):
             losses[name] = MODELS.build(config)
-        except (KeyError, TypeError, ValueError, AssertionError) as error:
-            raise type(error)(f'distill_losses.{name}: {error}') from error
         if losses[name].state_dict() or list(losses[name].parameters()):
             raise ArgumentError(
                 f'distill_losses.{name}: {type(losses[name]).__name__} has weights of its own, '

@@ -13,6 +13,7 @@ import torch
 from mmdet.registry import TASK_UTILS
 
 from mmdet_kdrank.errors import ArgumentError
+from mmdet_kdrank.ops.checks import check_count
 
 from .samples import DistillSamples
 
@@ -64,8 +65,7 @@ class TopkSamples:
     """
 
     def __init__(self, k: int = 1000) -> None:
-        if k < 1:
-            raise ArgumentError(f'TopkSamples needs k >= 1, got k={k}.')
+        check_count('k', k)
         self.k = k
 
     def __call__(self, samples: DistillSamples) -> DistillSamples:

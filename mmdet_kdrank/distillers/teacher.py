@@ -15,7 +15,7 @@ from mmengine.registry import DefaultScope
 from torch import Tensor, nn
 
 from mmdet_kdrank.checkpoint import load_checkpoint
-from mmdet_kdrank.errors import ArgumentError, CheckpointError
+from mmdet_kdrank.errors import ArgumentError, ArgumentTypeError, CheckpointError, blamed_on
 
 from .random_states import kept_random_states
 from .teacher_check import TeacherCheck
@@ -34,6 +34,7 @@ class TeacherSource:
         verify (TeacherCheck, optional): Evaluates the loaded teacher before training.
 
     Raises:
+        TypeError: If the config or the checkpoint is neither.
         ValueError: If ``'auto'`` stands beside a config that is no ``package::`` name.
     """
 
@@ -43,6 +44,15 @@ class TeacherSource:
     verify: TeacherCheck | None = None
 
     def __post_init__(self) -> None:
+        for name, value, kinds in (
+            ('config', self.config, (str, dict)),
+            ('checkpoint', self.checkpoint, str),
+        ):
+            if not isinstance(value, kinds):
+                raise ArgumentTypeError(
+                    f'teacher.{name}={value!r} is a {type(value).__name__}. Give a path or a '
+                    f'{"model config" if name == "config" else "URL"}.'
+                )
         if self.checkpoint == 'auto' and not self._in_package():
             raise ArgumentError(
                 "teacher.checkpoint='auto' is what a model index publishes for an mmdet:: config, "
@@ -53,6 +63,10 @@ class TeacherSource:
     @classmethod
     def from_config(cls, teacher: dict) -> TeacherSource:
         """Read ``teacher=dict(config=…, checkpoint=…)``; ValueError on a wrong set of keys."""
+        if not isinstance(teacher, dict):
+            raise ArgumentTypeError(
+                f'teacher={teacher!r} must be a dict: give dict(config=…, checkpoint=…).'
+            )
         wrong = {'config', 'checkpoint'} ^ (set(teacher) - {'channels_last', 'verify'})
         if wrong:
             raise ArgumentError(
@@ -79,11 +93,14 @@ class TeacherSource:
             ValueError: If the config holds no detector, the checkpoint's keys do not fit the
                 model, or ``'auto'`` finds no published weights.
         """
-        config, published = self._read_config()
+        setting = f'teacher.config ({_shortened(self.config)})'
+        with blamed_on(setting, 'Correct the name or the file.'):
+            config, published = self._read_config()
         model_config = config.model
         checkpoint_path = published if self.checkpoint == 'auto' else self.checkpoint
         scope = config.get('default_scope', 'mmdet')
-        with kept_random_states(), DefaultScope.overwrite_default_scope(scope):
+        unbuilt = blamed_on(setting, 'Give the config that the checkpoint was made with.')
+        with unbuilt, kept_random_states(), DefaultScope.overwrite_default_scope(scope):
             model = MODELS.build(model_config)
             names = _dataset_classes(config)
         checkpoint = load_checkpoint(checkpoint_path)
@@ -101,7 +118,7 @@ class TeacherSource:
             config, published = Config.fromfile(self.config), None
         if 'type' not in config.get('model', {}):
             raise ArgumentError(
-                f'teacher.config ({_shortened(self.config)}) has no model with a type: give a '
+                'it has no model with a type: give a '
                 "detector's config file, an mmdet:: name, or the config dict of the model itself."
             )
         return config, published

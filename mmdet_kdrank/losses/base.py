@@ -5,7 +5,7 @@ from mmdet.models.losses.utils import weight_reduce_loss
 from torch import Tensor, nn
 
 from mmdet_kdrank.errors import ArgumentError
-from mmdet_kdrank.ops.checks import check_choice, check_logits
+from mmdet_kdrank.ops.checks import check_choice, check_logits, check_number
 
 _REDUCTIONS = ('none', 'mean', 'sum')
 
@@ -27,7 +27,7 @@ class LogitDistillLoss(nn.Module):
         loss_weight: Factor on the result.
 
     Raises:
-        ValueError: If ``reduction`` is none of the three.
+        ValueError: If ``reduction`` is none of the three, or ``loss_weight`` no finite number.
 
     Example:
         >>> class SquaredError(LogitDistillLoss):
@@ -43,6 +43,7 @@ class LogitDistillLoss(nn.Module):
     def __init__(self, reduction: str = 'mean', loss_weight: float = 1.0) -> None:
         super().__init__()
         check_choice('reduction', reduction, _REDUCTIONS)
+        check_number('loss_weight', loss_weight)
         self.reduction = reduction
         self.loss_weight = loss_weight
 

@@ -7,7 +7,7 @@ from mmdet.registry import MODELS
 from torch import Tensor
 
 from mmdet_kdrank.losses.base import LogitDistillLoss
-from mmdet_kdrank.ops.checks import check_choice, check_positive
+from mmdet_kdrank.ops.checks import check_choice, check_number, check_positive
 
 
 @MODELS.register_module()
@@ -61,6 +61,8 @@ class DISTLoss(LogitDistillLoss):
         super().__init__(**options)
         check_positive('temperature', temperature)
         check_choice('activation', activation, ('softmax', 'sigmoid'))
+        check_number('beta', beta)
+        check_number('gamma', gamma)
         self.beta, self.gamma = beta, gamma
         self.temperature = temperature
         self.activation = activation

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from mmdet_kdrank.errors import ArgumentError
 from mmdet_kdrank.losses.base import LogitDistillLoss
+from mmdet_kdrank.ops.checks import check_number
 
 
 @MODELS.register_module()
@@ -43,7 +44,8 @@ class QualityFocalKDLoss(LogitDistillLoss):
 
     def __init__(self, beta: float = 1.0, **options: Any) -> None:
         super().__init__(**options)
-        if not beta >= 1:
+        check_number('beta', beta)
+        if beta < 1:
             raise ArgumentError(f'beta={beta!r} must be at least 1; for 0 there is BinaryKDLoss.')
         self.beta = beta
 

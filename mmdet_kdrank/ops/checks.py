@@ -22,6 +22,12 @@ def check_positive(argument: str, value: float) -> None:
         raise ArgumentError(f'{argument}={value!r} must be a positive, finite number.')
 
 
+def check_number(argument: str, value: float) -> None:
+    """Raises ValueError unless ``value`` is a finite number."""
+    if not (isinstance(value, (int, float)) and math.isfinite(value)):
+        raise ArgumentError(f'{argument}={value!r} must be a finite number.')
+
+
 def check_count(argument: str, value: int, least: int = 1) -> None:
     """Raises ValueError unless ``value`` is a whole number of at least ``least``."""
     if not (isinstance(value, int) and value >= least):

@@ -84,6 +84,10 @@ def grouped_kendall_tau(
             f'{groups} groups of C = {columns} classes leave one alone, which has no pair; use at '
             f'most {columns // 2}.'
         )
+    if orders.dtype not in (torch.int32, torch.int64):
+        raise ArgumentTypeError(
+            f'orders has dtype {orders.dtype}; it holds class indices: pass orders.long().'
+        )
     if orders.ndim != 2 or orders.shape[1] != columns or not len(orders):
         raise ArgumentError(
             f'orders has shape {tuple(orders.shape)}; it must be (K, {columns}), with one '
