@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import torch
 import torch.nn.functional as F
 from mmdet.registry import MODELS
 from torch import Tensor
@@ -79,6 +80,11 @@ class DISTLoss(LogitDistillLoss):
 
 
 def _pearson_distance(a: Tensor, b: Tensor, dim: int) -> Tensor:
-    return 1 - F.cosine_similarity(
-        a - a.mean(dim, keepdim=True), b - b.mean(dim, keepdim=True), dim=dim
-    )
+    return 1 - F.cosine_similarity(_centred(a, dim), _centred(b, dim), dim=dim)
+
+
+def _centred(scores: Tensor, dim: int) -> Tensor:
+    centred = scores - scores.mean(dim, keepdim=True)
+    # What rounding the mean leaves of equal scores would correlate by chance.
+    noise = 8 * torch.finfo(scores.dtype).eps * scores.detach().norm(dim=dim, keepdim=True)
+    return centred * (centred.detach().norm(dim=dim, keepdim=True) > noise)

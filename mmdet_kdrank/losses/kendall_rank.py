@@ -113,7 +113,9 @@ class KendallRankLoss(LogitDistillLoss):
         """``1 - tau`` of each row, shape (N,)."""
         if self.standardize:
             pred = standardize_rows(pred, self.standardize_eps)
-            soft_label = standardize_rows(soft_label, self.standardize_eps)
+            if not self.options['exact_teacher']:
+                # The sign of a difference stays, but for near-ties that rounding would merge.
+                soft_label = standardize_rows(soft_label, self.standardize_eps)
         if self.class_groups == 1:
             return 1 - kendall_tau(pred, soft_label, **self.options)
         orders = self.shuffles.draw(pred.shape[1], pred.device)

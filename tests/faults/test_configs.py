@@ -226,7 +226,9 @@ CONFIG_FAULTS = {
     'an unknown config of MMDetection': loaded(
         'teacher.config .*: .*no_such.*Correct', FileNotFoundError, config='mmdet::no/no_such.py'
     ),
-    'an unknown package': loaded('teacher.config .*: .*nobody.*Correct', config='nobody::a.py'),
+    'an unknown package': loaded(
+        r'teacher.config \(nobody::a.py\): .*Correct', config='nobody::a.py'
+    ),
     'an unknown detector': loaded(
         'teacher.config .*: .*NoSuchDetector.*Give', KeyError, config=dict(type='NoSuchDetector')
     ),
