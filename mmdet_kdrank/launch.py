@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import os
 import runpy
 import sys
 from pathlib import Path
 
 import mmdet
 import torch
+from mmengine.config import Config
 
+from mmdet_kdrank.datasets.config_check import check_data
+
+SKIP_CHECK = '--skip-data-check'
 TENSORBOARD = 'visualizer.type=DetTensorboardVisualizer'
 # MMEngine's own wrapper, but on no GPU.
 CPU_WRAPPER = ('model_wrapper_cfg.device_ids=None', 'model_wrapper_cfg.broadcast_buffers=False')
@@ -18,15 +23,31 @@ CPU_WRAPPER = ('model_wrapper_cfg.device_ids=None', 'model_wrapper_cfg.broadcast
 def run_mmdet_tool(name: str) -> None:
     """Run one of MMDetection's tools in this process, on this process's arguments.
 
-    ``--tensorboard`` is this package's own flag: it is taken out and becomes a ``--cfg-options``
-    entry. Under torchrun on a machine without a GPU the processes train on the CPU.
+    Two flags are this package's own, and taken out: ``--tensorboard`` becomes a ``--cfg-options``
+    entry, and ``--skip-data-check`` leaves out what training begins with, on one process of all:
+    :func:`~mmdet_kdrank.datasets.config_check.check_data`. Under torchrun on a machine without a
+    GPU the processes train on the CPU.
 
     Args:
         name (str): File name of the tool, e.g. ``'train.py'``.
     """
-    sys.argv[1:] = join_cpu_ranks(expand_tensorboard(sys.argv[1:]))
-    tool = Path(mmdet.__file__).parent / '.mim' / 'tools' / name
-    runpy.run_path(str(tool), run_name='__main__')
+    arguments = expand_tensorboard(sys.argv[1:])
+    sys.argv[1:] = [argument for argument in arguments if argument != SKIP_CHECK]
+    tool = str(Path(mmdet.__file__).parent / '.mim' / 'tools' / name)
+    first = os.environ.get('RANK', os.environ.get('SLURM_PROCID', '0')) == '0'
+    if name == 'train.py' and first and SKIP_CHECK not in arguments:
+        check_data(_config_of(tool))
+    sys.argv[1:] = join_cpu_ranks(sys.argv[1:])
+    runpy.run_path(tool, run_name='__main__')
+
+
+def _config_of(tool: str) -> Config:
+    """The config that a tool will run, by its own reading of the arguments."""
+    arguments = runpy.run_path(tool)['parse_args']()
+    config = Config.fromfile(arguments.config)
+    if arguments.cfg_options is not None:
+        config.merge_from_dict(arguments.cfg_options)
+    return config
 
 
 def expand_tensorboard(arguments: list[str]) -> list[str]:

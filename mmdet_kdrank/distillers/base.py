@@ -14,6 +14,7 @@ from mmengine.logging import MessageHub, print_log
 from torch import Tensor, nn
 
 from mmdet_kdrank.distributed import global_avg_factor, on_all_ranks
+from mmdet_kdrank.errors import ArgumentError, StateError, blamed_on
 
 from .agreement import agreement
 from .aligned import align_samples
@@ -40,8 +41,8 @@ class DistillMixin:
     logits are captured on the way and compared with the teacher's on the same RoIs or anchors.
 
     Args:
-        teacher (dict): ``config``, ``checkpoint`` and optionally ``channels_last`` (see
-            :class:`TeacherSource`). Nothing is read before training starts.
+        teacher (dict): ``config``, ``checkpoint`` and optionally ``channels_last`` and ``verify``
+            (see :class:`TeacherSource`). Nothing is read before training starts.
         distill_losses (dict[str, dict]): Configs of registered losses, called as
             ``loss(pred, soft_label, weight=…, avg_factor=…)`` on the rows that the selector chose
             (one that takes no weights: see :func:`call_loss`);
@@ -76,8 +77,8 @@ class DistillMixin:
     def __init__(
         self,
         *args: Any,
-        teacher: dict,
-        distill_losses: dict[str, dict],
+        teacher: dict | None = None,
+        distill_losses: dict[str, dict] | None = None,
         distill_features: dict[str, dict] | None = None,
         student_type: str | None = None,
         selector: dict | None = None,
@@ -87,7 +88,7 @@ class DistillMixin:
     ) -> None:
         source = TeacherSource.from_config(teacher)
         if channels not in ('all', 'foreground'):
-            raise ValueError(f"channels must be 'all' or 'foreground', got {channels!r}.")
+            raise ArgumentError(f"channels must be 'all' or 'foreground', got {channels!r}.")
         order = type(self).__mro__
         check_arguments(order[order.index(DistillMixin) + 1], kwargs)
         super().__init__(*args, **kwargs)
@@ -99,15 +100,16 @@ class DistillMixin:
         self.distill_features = FeatureDistillation(distill_features or {})
         twice = self.distill_losses.keys() & self.distill_features.keys()
         if twice:
-            raise ValueError(
+            raise ArgumentError(
                 f'{", ".join(sorted(twice))} stands both in distill_losses and in '
                 'distill_features. Rename one: a name is one line of the log.'
             )
         # What a schedule multiplies each entry by; the configured weight comes on top.
         self.distill_factors = dict.fromkeys([*self.distill_losses, *self.distill_features], 1.0)
-        self.selector: Callable[[DistillSamples], DistillSamples] = TASK_UTILS.build(
-            selector or self.default_selector
-        )
+        with blamed_on('selector', 'Correct the type or the argument.'):
+            self.selector: Callable[[DistillSamples], DistillSamples] = TASK_UTILS.build(
+                selector or self.default_selector
+            )
         self.channels = channels
         self._guard = FiniteGuard(on_nonfinite)
 
@@ -117,6 +119,8 @@ class DistillMixin:
         if self._teacher is None:
             teacher = load_on_all_ranks(self._teacher_source)
             on_all_ranks(lambda: self._check_teacher(teacher))
+            if self._teacher_source.verify is not None:
+                self._teacher_source.verify(teacher)
             teacher.model.to(next(self.parameters()).device)
             self._teacher = teacher
 
@@ -147,7 +151,7 @@ class DistillMixin:
             OtherRankError: If another rank has found that they do not fit together.
         """
         if self._teacher is None:
-            raise RuntimeError(
+            raise StateError(
                 "The teacher is not loaded: call init_weights() before training (MMEngine's "
                 'Runner does).'
             )
@@ -219,7 +223,7 @@ class DistillMixin:
             getattr(loss, 'requires_samples', False) for loss in self.distill_losses.values()
         )
         if columns < 2 and not along_candidates:
-            raise ValueError(
+            raise ArgumentError(
                 f'channels={self.channels!r} leaves one column of logits to distil, and a '
                 'distribution or a ranking needs two. Give student and teacher more common '
                 'classes, keep the background channel of a softmax head, or distil a sigmoid head '

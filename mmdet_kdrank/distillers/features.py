@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from mmdet_kdrank.errors import ArgumentError, StateError, UnsupportedError
+
 from .capture import watch_method
 from .loss_entries import build_losses, has_weights
 
@@ -59,11 +61,11 @@ class FeatureDistillation(nn.ModuleDict):
         """
         try:
             if states.keys() != self.adapters().keys():
-                raise RuntimeError(f'It has adapters of {", ".join(states) or "no loss"}.')
+                raise StateError(f'It has adapters of {", ".join(states) or "no loss"}.')
             for name, state in states.items():
                 self[name].load_state_dict(state)
         except RuntimeError as error:
-            raise ValueError(
+            raise ArgumentError(
                 f'The adapters in the checkpoint do not fit distill_features, which has '
                 f'{", ".join(self.adapters())}. {" ".join(str(error).split())} Give '
                 'distill_features as in the run that wrote it.'
@@ -76,7 +78,7 @@ class FeatureDistillation(nn.ModuleDict):
             RuntimeError: If there are adapters and :attr:`saved` is not set.
         """
         if self.adapters() and not self.saved:
-            raise RuntimeError(
+            raise StateError(
                 f'distill_features.{next(iter(self.adapters()))} trains adapters, which are no '
                 "part of the student's state_dict: a resumed run would start them anew. Add "
                 "dict(type='DistillAdapterHook') to custom_hooks, which keeps them beside it; in a "
@@ -119,7 +121,7 @@ class FeatureDistillation(nn.ModuleDict):
         if not self:
             return {}
         if len(calls) != 1:
-            raise NotImplementedError(
+            raise UnsupportedError(
                 f'The student called extract_feat {len(calls)} times in one training step, not '
                 'once, so its features cannot be told apart. Leave distill_features out.'
             )
@@ -132,7 +134,7 @@ class FeatureDistillation(nn.ModuleDict):
                     else factors[name] * loss(calls[0], teacher)
                 )
             except ValueError as error:
-                raise ValueError(f'distill_features.{name}: {error}') from error
+                raise ArgumentError(f'distill_features.{name}: {error}') from error
         return values
 
     def tensors(self, calls: list[Levels], teacher: Levels) -> dict[str, Tensor]:

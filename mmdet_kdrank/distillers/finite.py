@@ -11,6 +11,7 @@ from mmengine.logging import print_log
 from torch import Tensor, nn
 
 from mmdet_kdrank.distributed import on_any_rank, reports_of_all_ranks
+from mmdet_kdrank.errors import NonFiniteError
 from mmdet_kdrank.ops.checks import check_choice
 
 
@@ -112,7 +113,7 @@ class FiniteGuard:
             fault = reports_of_all_ranks(fault) if on_any_rank(torch.tensor(bool(fault))) else None
         if fault is None:
             return True
-        raise FloatingPointError(
+        raise NonFiniteError(
             f'{fault}. Nothing was updated in this iteration; lower the learning rate, clip '
             'gradients, check the teacher checkpoint, or, where no weight is at fault, leave such '
             "iterations out: on_nonfinite='skip'."

@@ -6,6 +6,8 @@ import inspect
 
 from torch import Tensor, nn
 
+from mmdet_kdrank.errors import ArgumentError, ArgumentTypeError
+
 from .samples import DistillSamples
 
 
@@ -32,14 +34,14 @@ def takes_weights(loss: nn.Module) -> bool:
     name = type(loss).__name__
     # One that takes a weight and no normaliser, say, would be called wrongly without either.
     if signature.parameters.keys() & {*keywords} or 'labels' in keywords or not _binds(signature):
-        raise TypeError(
+        raise ArgumentTypeError(
             f'{name}.forward{signature} can be called neither as loss(pred, soft_label, '
             f'{", ".join(f"{key}=..." for key in keywords)}) nor as loss(pred, soft_label). '
             'Register a subclass whose forward takes the former.'
         )
     reduction = getattr(loss, 'reduction', 'mean')
     if reduction not in ('mean', 'batchmean'):
-        raise ValueError(
+        raise ArgumentError(
             f'{name} takes no weight and no avg_factor, so that its own reduction counts, and '
             f'reduction={reduction!r} is no mean over the rows. Set it to a mean.'
         )
@@ -72,7 +74,7 @@ def call_entry(
     """
     labelled = getattr(loss, 'requires_labels', False)
     if labelled and samples.labels is None:
-        raise ValueError(
+        raise ArgumentError(
             f'distill_losses.{name}: {type(loss).__name__} needs hard labels, and the '
             "student's head does not pass one label a prior to loss_cls. Choose a loss "
             'that needs none.'
@@ -127,7 +129,7 @@ def call_loss(
     count = avg_factor if count is None else count
     # Asked of the device for such losses alone.
     if count != len(pred) or not weight.eq(1).all():
-        raise ValueError(
+        raise ArgumentError(
             f'distill_losses.{name}: {type(loss).__name__} takes no weight and no avg_factor, so '
             f'it averages the {len(pred)} rows, and the selector wants their weighted sum divided '
             f'by {count:g}. Choose a selector whose rows all count 1, '
@@ -136,7 +138,7 @@ def call_loss(
         )
     value = loss(pred, soft_label)
     if value.dim():
-        raise ValueError(
+        raise ArgumentError(
             f'distill_losses.{name}: {type(loss).__name__} takes no weight and no avg_factor, so '
             f'it must give the mean of the {len(pred)} rows, a scalar, and its value has shape '
             f'{tuple(value.shape)}. Set its reduction, or register a subclass that reduces it.'

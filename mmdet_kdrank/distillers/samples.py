@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from mmdet_kdrank.errors import ArgumentError
+
 from .ground_truth import GroundTruth
 
 
@@ -54,7 +56,7 @@ class DistillSamples:
             ValueError: If the student's head does not tell its labels.
         """
         if self.labels is None:
-            raise ValueError(
+            raise ArgumentError(
                 "This selector needs the labels of the student's own assignment, and its head "
                 'does not pass one label a prior to loss_cls. Choose '
                 "selector=dict(type='TopkSamples') or 'ScoreWeightedSamples'."

@@ -13,6 +13,9 @@ from dataclasses import replace
 import torch
 from mmdet.registry import TASK_UTILS
 
+from mmdet_kdrank.errors import ArgumentError
+from mmdet_kdrank.ops.checks import check_count
+
 from .samples import DistillSamples
 
 
@@ -29,7 +32,7 @@ class AllSamples:
     def __call__(self, samples: DistillSamples) -> DistillSamples:
         """Keep all rows; raises ValueError where the student's head tells no label weights."""
         if samples.weights is None:
-            raise ValueError(
+            raise ArgumentError(
                 "AllSamples weighs rows as the student's own class loss does, and the student's "
                 'head does not pass one label and weight a prior to loss_cls. Choose '
                 "selector=dict(type='TopkSamples') or 'ScoreWeightedSamples'."
@@ -64,8 +67,7 @@ class TopkSamples:
     """
 
     def __init__(self, k: int = 1000) -> None:
-        if k < 1:
-            raise ValueError(f'TopkSamples needs k >= 1, got k={k}.')
+        check_count('k', k)
         self.k = k
 
     def __call__(self, samples: DistillSamples) -> DistillSamples:

@@ -9,6 +9,7 @@ import torch
 from mmengine.dist import all_gather_object, get_rank, get_world_size
 
 from mmdet_kdrank.distributed import on_all_ranks
+from mmdet_kdrank.errors import ArgumentError
 
 from .teacher import Teacher, TeacherSource
 
@@ -39,7 +40,7 @@ def load_on_all_ranks(source: TeacherSource) -> Teacher:
     for rank, identity in enumerate(identities):
         if identity != identities[0]:
             what = 'weights' if identity[0] != identities[0][0] else 'class names'
-            raise ValueError(
+            raise ArgumentError(
                 f'The teacher that rank {rank} of {len(identities)} loaded from '
                 f'{source.checkpoint} has other {what} than that of rank 0. Give every machine '
                 'the same file.'

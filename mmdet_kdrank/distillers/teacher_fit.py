@@ -6,36 +6,31 @@ from collections.abc import Sequence
 
 from torch import nn
 
+from mmdet_kdrank.errors import ArgumentError
+
 from .class_output import ClassOutput
-from .finite import describe_nonfinite_weights
 from .refusals import reason_against
 from .teacher import Teacher
 
 
 def check_teacher(teacher: Teacher, families: Sequence[type[nn.Module]]) -> None:
-    """Refuse a detector that is of another family, or that knows nothing.
+    """Refuse a detector of another family, or without class logits that could be compared.
 
     Args:
         teacher (Teacher): The loaded detector.
         families (Sequence[type]): The detector classes that can teach the student.
 
     Raises:
-        FloatingPointError: If a weight of it is not finite.
         ValueError: If its class output cannot be distilled or it is of no such family.
     """
     name = type(teacher.model).__name__
     if reason := reason_against(type(teacher.model)):
-        raise ValueError(f'{name} cannot be a teacher: {reason}.')
+        raise ArgumentError(f'{name} cannot be a teacher: {reason}.')
     if not isinstance(teacher.model, tuple(families)):
-        raise ValueError(
+        raise ArgumentError(
             f'The teacher is a {name}, and the student needs a '
             f'{" or ".join(family.__name__ for family in families)}. Choose a teacher of the '
             "student's family."
-        )
-    if fault := describe_nonfinite_weights(teacher.model, "the teacher's"):
-        raise FloatingPointError(
-            f'{fault}: {teacher.checkpoint} is no teacher. Take a checkpoint from before its '
-            'training diverged.'
         )
 
 
@@ -51,7 +46,7 @@ def check_outputs(outputs: Sequence[tuple[ClassOutput, ClassOutput]]) -> None:
     """
     for ours, theirs in outputs:
         if (ours.activation, ours.background) != (theirs.activation, theirs.background):
-            raise ValueError(
+            raise ArgumentError(
                 f"The student's class output is {ours}, the teacher's {theirs}: their logits "
                 'mean different things. Choose a teacher whose head has the same activation '
                 'and the same background channel.'

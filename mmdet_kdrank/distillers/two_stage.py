@@ -12,6 +12,8 @@ from mmdet.models.roi_heads import CascadeRoIHead, StandardRoIHead
 from mmdet.registry import MODELS
 from torch import Tensor, nn
 
+from mmdet_kdrank.errors import ArgumentError, ArgumentTypeError, UnsupportedError
+
 from .base import DistillMixin
 from .capture import watch_method
 from .class_output import ClassOutput, class_output
@@ -80,7 +82,7 @@ class DistillTwoStageDetector(DistillMixin, TwoStageDetector):
                 # A cascade stops where it has no RoI left to refine.
                 records = [_no_roi(_bbox_heads(self)[stage], output, record)]
             if len(records) != 1:
-                raise NotImplementedError(
+                raise UnsupportedError(
                     f'{type(self.roi_head).__name__} computed the class loss of stage {stage} '
                     f'{len(records)} times, not once, so its logits '
                     'cannot be told apart. This RoI head is not supported.'
@@ -129,13 +131,13 @@ class DistillTwoStageDetector(DistillMixin, TwoStageDetector):
         for side, detector in (('student', self), ('teacher', teacher)):
             roi_head = detector.roi_head
             if not isinstance(roi_head, (StandardRoIHead, CascadeRoIHead)):
-                raise TypeError(
+                raise ArgumentTypeError(
                     f"The {side}'s {type(roi_head).__name__} is neither a StandardRoIHead nor a "
                     'CascadeRoIHead, so its class logits per RoI are not known.'
                 )
         ours, theirs = _bbox_heads(self), _bbox_heads(teacher)
         if len(ours) != len(theirs):
-            raise ValueError(
+            raise ArgumentError(
                 f"The student's RoI head has {len(ours)} stages, the teacher's {len(theirs)}. "
                 'Choose a teacher with as many.'
             )

@@ -13,10 +13,12 @@ from typing import TypeVar
 from mmengine.dist import all_gather_object, all_reduce, get_world_size
 from torch import Tensor
 
+from mmdet_kdrank.errors import KDRankError
+
 Result = TypeVar('Result')
 
 
-class OtherRankError(RuntimeError):
+class OtherRankError(KDRankError, RuntimeError):
     """Another rank has failed; the message is that rank's own."""
 
 

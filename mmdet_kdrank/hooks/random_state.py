@@ -12,6 +12,8 @@ from mmengine.logging import print_log
 from mmengine.registry import HOOKS
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, Runner
 
+from mmdet_kdrank.errors import ArgumentError
+
 from .random_numbers import random_state, set_random_state
 
 
@@ -56,7 +58,7 @@ class RandomStateHook(Hook):
             and loader.num_workers
             and loader.persistent_workers
         ):
-            raise ValueError(
+            raise ArgumentError(
                 'RandomStateHook: with train_dataloader.persistent_workers=True the random numbers '
                 'of the loading workers at an epoch depend on all epochs before it, which a '
                 'resumed run does not load. Set train_dataloader.persistent_workers=False.'
@@ -102,13 +104,13 @@ class RandomStateHook(Hook):
             )
             return
         if len(states) != get_world_size():
-            raise ValueError(
+            raise ArgumentError(
                 f'RandomStateHook: the checkpoint was written by {len(states)} processes and this '
                 f'run has {get_world_size()}, so it cannot be the same. Start as many, or leave '
                 'the hook out of custom_hooks.'
             )
         if seed != self._seed:
-            raise ValueError(
+            raise ArgumentError(
                 f'RandomStateHook: randomness.seed is {self._seed} and the checkpoint was written '
                 f'with {seed}, so the pictures would come in another order. Set '
                 f'--cfg-options randomness.seed={seed}.'

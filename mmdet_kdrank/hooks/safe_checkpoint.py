@@ -13,6 +13,7 @@ from mmengine.runner import EpochBasedTrainLoop, Runner
 
 from mmdet_kdrank.checkpoint import CheckpointError
 from mmdet_kdrank.distillers.finite import describe_nonfinite
+from mmdet_kdrank.errors import ArgumentError, NonFiniteError
 
 from .recovery import latest_readable
 from .rest_of_epoch import RestOfEpoch
@@ -51,7 +52,7 @@ class SafeCheckpointHook(CheckpointHook):
             kwargs['backend_args'] = dict(backend='atomic')
         super().__init__(**kwargs)
         if self.max_keep_ckpts == 1:
-            raise ValueError(
+            raise ArgumentError(
                 'default_hooks.checkpoint.max_keep_ckpts=1: the only checkpoint is removed before '
                 'the next one is written, so a fault in between leaves none. Set 2 or more.'
             )
@@ -128,7 +129,7 @@ class SafeCheckpointHook(CheckpointHook):
         for key in ('state_dict', 'ema_state_dict'):
             state = checkpoint.get(key, {})
             if fault := describe_nonfinite({f'{key}.{name}': v for name, v in state.items()}):
-                raise FloatingPointError(
+                raise NonFiniteError(
                     f'{fault} at iteration {checkpoint["meta"]["iter"]}: this checkpoint is not '
                     'written, and the ones before it are there. Lower the learning rate or clip '
                     'gradients, and go on from one of them.'

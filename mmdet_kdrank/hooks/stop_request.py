@@ -11,6 +11,8 @@ from typing import Any
 import torch
 from mmengine.dist import all_reduce
 
+from mmdet_kdrank.errors import ArgumentError
+
 
 class StopRequest:
     """Notes a signal instead of dying from it.
@@ -35,7 +37,7 @@ class StopRequest:
     def __init__(self, names: Sequence[str]) -> None:
         unknown = [name for name in names if name not in signal.Signals.__members__]
         if unknown:
-            raise ValueError(
+            raise ArgumentError(
                 f'signals: {", ".join(unknown)} is no signal of this system. Name some of '
                 f'{", ".join(signal.Signals.__members__)}.'
             )

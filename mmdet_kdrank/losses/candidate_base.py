@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from mmdet_kdrank.distillers.samples import DistillSamples
 from mmdet_kdrank.distributed import global_avg_factor
+from mmdet_kdrank.errors import ArgumentError, UnsupportedError
 from mmdet_kdrank.losses.candidate_rows import CandidateRows, class_rows, object_rows
 from mmdet_kdrank.ops.checks import check_choice, check_count
 
@@ -74,9 +75,9 @@ class CandidateLoss(nn.Module):
         check_choice('scope', scope, ('image', 'batch'))
         check_count('candidates', candidates, least=2)
         if not 0 < score_thr < 1:
-            raise ValueError(f'score_thr={score_thr!r} must be a score between 0 and 1.')
+            raise ArgumentError(f'score_thr={score_thr!r} must be a score between 0 and 1.')
         if (rows, scope) == ('object', 'batch'):
-            raise ValueError(
+            raise ArgumentError(
                 "scope='batch' with rows='object': an object lies in one image. Leave scope out, "
                 "or use rows='class'."
             )
@@ -99,7 +100,7 @@ class CandidateLoss(nn.Module):
         Returns:
             Shape (R,).
         """
-        raise NotImplementedError(
+        raise UnsupportedError(
             f'{type(self).__name__} must define row_loss(student, teacher, valid).'
         )
 
@@ -132,7 +133,7 @@ class CandidateLoss(nn.Module):
         if self.rows == 'class':
             return class_rows(samples, self.candidates, self.score_thr, self.scope == 'image')
         if samples.labels is None or samples.boxes is None or samples.ground_truth is None:
-            raise ValueError(
+            raise ArgumentError(
                 f"{type(self).__name__}(rows='object') needs samples with labels, boxes and "
                 "ground_truth. Use rows='class', which needs none of them."
             )

@@ -56,7 +56,7 @@ def test_other_keys_on_one_rank_stop_all(teacher, tmp_path):
     torch.save(state, tmp_path / 'cut.pth')
     errors = run_ranks(2, load, config, [path, str(tmp_path / 'cut.pth')], (0, 0))
     assert all('1 missing keys (bbox_head.retina_cls.bias)' in str(error) for error in errors)
-    assert str(errors[0]).startswith('[rank 1 of 2] ValueError: ')
+    assert str(errors[0]).startswith('[rank 1 of 2] ArgumentError: ')
 
 
 @pytest.mark.parametrize(
