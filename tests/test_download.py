@@ -5,19 +5,22 @@ from __future__ import annotations
 import hashlib
 import http.server
 import os
-import socket
-import subprocess
-import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
 import torch
+from torch import nn
 
 from mmdet_kdrank import download
 from mmdet_kdrank.checkpoint import load_checkpoint
+from mmdet_kdrank.distillers.shared_teacher import load_on_all_ranks
+from mmdet_kdrank.distillers.teacher import Teacher
+from mmdet_kdrank.distributed import OtherRankError
 from mmdet_kdrank.download import fetch, name_hash
 from mmdet_kdrank.errors import CheckpointError
+from tests.distributed.ranks import run_ranks
 
 
 @pytest.fixture
@@ -177,37 +180,23 @@ def test_hash_in_a_name(name, expected):
     assert name_hash(name) == expected
 
 
-RANK = """
-import os, sys
-import torch.distributed as dist
-from mmdet_kdrank.download import fetch
-from mmdet_kdrank.errors import CheckpointError
-
-dist.init_process_group('gloo')
-for way in ('broken', 'ok'):
-    try:
-        print(way, 'fetched', fetch(sys.argv[1] + f'/{way}/teacher.pth').is_file())
-    except CheckpointError as error:
-        print(way, error)
-"""
+def fetch_on_rank(rank, url, home):
+    """As the teacher is loaded: on every rank, the first of the machine before the others."""
+    os.environ.update(LOCAL_RANK=str(rank), TORCH_HOME=home)
+    source = SimpleNamespace(
+        load=lambda: Teacher(nn.Linear(1, 1), None, str(fetch(url))), checkpoint=url
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return load_on_all_ranks(source).checkpoint
 
 
 @pytest.mark.slow
 def test_two_processes_fetch_once_and_fail_together(server, hub):
-    with socket.socket() as free:
-        free.bind(('127.0.0.1', 0))
-        port = str(free.getsockname()[1])
-    common = dict(os.environ, WORLD_SIZE='2', MASTER_ADDR='127.0.0.1', MASTER_PORT=port)
-    ranks = [
-        subprocess.Popen(
-            [sys.executable, '-c', RANK, server.url],
-            env=dict(common, RANK=rank, LOCAL_RANK=rank),
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for rank in '01'
-    ]
-    outputs = [rank.communicate(timeout=120)[0] for rank in ranks]
-    for output in outputs:
-        assert 'broken The download of' in output and 'ok fetched True' in output
+    home = str(hub.parents[1])
+    first, second = run_ranks(2, fetch_on_rank, f'{server.url}/broken/teacher.pth', home)
+    assert isinstance(first, CheckpointError) and isinstance(second, OtherRankError)
+    assert 'broke off' in str(first) and str(first) in str(second)
+    fetched = run_ranks(2, fetch_on_rank, f'{server.url}/ok/teacher.pth', home)
+    assert fetched == 2 * [str(hub / 'teacher.pth')]
     assert server.calls == ['/broken/teacher.pth', '/ok/teacher.pth']
