@@ -16,8 +16,8 @@ from torch import Tensor, nn
 
 from mmdet_kdrank.checkpoint import load_checkpoint
 from mmdet_kdrank.errors import ArgumentError, ArgumentTypeError, CheckpointError, blamed_on
+from mmdet_kdrank.random_states import kept_random_states
 
-from .random_states import kept_random_states
 from .teacher_check import TeacherCheck
 from .weights import checkpoint_meta, detector_weights
 

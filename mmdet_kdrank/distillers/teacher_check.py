@@ -17,9 +17,9 @@ from torch import nn
 
 from mmdet_kdrank.errors import ArgumentError, CheckpointError
 from mmdet_kdrank.ops.checks import check_count
+from mmdet_kdrank.random_states import kept_random_states
 
 from .classes import ClassAlignment, align_classes
-from .random_states import kept_random_states
 
 if TYPE_CHECKING:
     from .teacher import Teacher
@@ -76,7 +76,7 @@ class TeacherCheck:
         """
         config = _run_config()
         device = next(teacher.model.parameters()).device
-        with kept_random_states([device] if device.type == 'cuda' else []):
+        with kept_random_states():
             dataset = _first_images(config.val_dataloader.dataset, self.num_images)
             alignment, classes = _common_classes(dataset, teacher)
             evaluator = _evaluator(config.val_evaluator, dataset, classes)

@@ -13,8 +13,7 @@ from mmengine.registry import HOOKS
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, Runner
 
 from mmdet_kdrank.errors import ArgumentError
-
-from .random_numbers import random_state, set_random_state
+from mmdet_kdrank.random_states import random_state, set_random_state
 
 
 @HOOKS.register_module()

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch.utils.data import DataLoader
 
-from .random_numbers import random_state, set_random_state
+from mmdet_kdrank.random_states import kept_random_states
 
 
 class RestOfEpoch:
@@ -32,9 +32,8 @@ class RestOfEpoch:
         return len(self.loader)
 
     def __iter__(self) -> Iterator[Any]:
-        state = random_state()
-        batches = iter(self.loader)
-        for _ in range(self.skipped):
-            next(batches)
-        set_random_state(state)
+        with kept_random_states():
+            batches = iter(self.loader)
+            for _ in range(self.skipped):
+                next(batches)
         yield from batches

@@ -1,8 +1,10 @@
-"""The states of a process's random number generators, as a checkpoint can hold them."""
+"""The states of a process's random number generators."""
 
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,8 @@ import torch
 
 def random_state() -> dict[str, Any]:
     """States of Python, NumPy, torch on the CPU and, where there is one, the current GPU.
+
+    A checkpoint can hold them.
 
     Returns:
         dict: Tensors and plain numbers alone, which ``torch.load(weights_only=True)`` reads.
@@ -36,3 +40,13 @@ def set_random_state(state: dict[str, Any]) -> None:
     torch.set_rng_state(state['torch'].cpu())
     if 'cuda' in state and torch.cuda.is_available():
         torch.cuda.set_rng_state(state['cuda'].cpu())
+
+
+@contextmanager
+def kept_random_states() -> Iterator[None]:
+    """Context that nobody's random numbers notice: on leaving, the states are as before."""
+    state = random_state()
+    try:
+        yield
+    finally:
+        set_random_state(state)
