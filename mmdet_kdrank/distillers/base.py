@@ -45,10 +45,10 @@ class DistillMixin:
             (see :class:`TeacherSource`). Nothing is read before training starts.
         distill_losses (dict[str, dict]): Configs of registered losses, called as
             ``loss(pred, soft_label, weight=…, avg_factor=…)`` on the rows that the selector chose
-            (one that takes no weights: see :func:`call_loss`);
-            those with ``requires_samples = True`` as ``loss(samples)`` on all rows
-            (:func:`align_samples`), with boxes and ground truth if ``requires_boxes = True``. A key
-            is the loss's name in the log and must contain ``loss``.
+            (one that takes no weights: see :func:`call_loss`); those with ``requires_samples =
+            True`` as ``loss(samples)`` on all rows (:func:`align_samples`), with boxes and ground
+            truth if ``requires_boxes = True``. A key is the loss's name in the log and must contain
+            ``loss``.
         distill_features (dict[str, dict], optional): Configs of registered losses on the necks'
             levels, called as ``loss(student_levels, teacher_levels)``; keys as above.
         student_type (str, optional): The student's own detector class. Defaults to MMDetection's
@@ -119,9 +119,9 @@ class DistillMixin:
         if self._teacher is None:
             teacher = load_on_all_ranks(self._teacher_source)
             on_all_ranks(lambda: self._check_teacher(teacher))
+            teacher.model.to(next(self.parameters()).device)
             if self._teacher_source.verify is not None:
                 self._teacher_source.verify(teacher)
-            teacher.model.to(next(self.parameters()).device)
             self._teacher = teacher
 
     def _apply(self, fn: Callable, *args: Any, **kwargs: Any) -> nn.Module:
