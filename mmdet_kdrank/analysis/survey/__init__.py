@@ -1,0 +1,1 @@
+"""Which of MMDetection's own detector configs can be distilled."""
