@@ -23,6 +23,8 @@ from tests.detectors import (
         ('RPN', 'nothing to rank'),
         ('CrowdDet', 'a set of instances for each RoI'),
         ('ByteTrack', 'it is a tracker'),
+        ('Mask2FormerVideo', 'its mask queries are learned'),
+        ('BaseReID', 'has no RoIs or anchors'),
     ],
 )
 def test_detectors_without_rows_that_correspond(name, reason):
