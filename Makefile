@@ -6,9 +6,10 @@ QUICK ?=
 DEVICE ?= cpu
 VENV := $(if $(filter classic,$(STACK)),.venv-classic,.venv)
 PY := $(VENV)/bin/python
+PYTEST := OMP_NUM_THREADS=1 $(PY) -m pytest -n auto --maxprocesses 8 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-gpu bench lint clean
+.PHONY: help setup demo test test-slow test-gpu bench lint clean
 
 help: ## List the commands.
 	@sed -n 's/^\([a-z-]*\): .*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -17,7 +18,7 @@ help: ## List the commands.
 	@echo 'PYTHON=PATH           the Python to build the virtual environment from'
 	@echo 'MMCV_FIND_LINKS=URL   take mmcv from this wheel index instead of compiling it'
 	@echo 'FORCE_CUDA=1|0        compile mmcv with its CUDA ops, or never'
-	@echo 'PYTEST_ARGS=...       passed on to pytest by make test'
+	@echo 'PYTEST_ARGS=...       passed on to pytest by make test and test-slow'
 	@echo 'QUICK=1               the short form of make demo and make bench'
 	@echo 'DEVICE=cpu|cuda       what make bench measures (default cpu)'
 
@@ -29,7 +30,10 @@ demo: setup ## Set-up, then teacher and students on the embedded data set.
 	$(PY) tools/demo.py $(if $(filter-out 0,$(QUICK)),--quick)
 
 test: setup ## Set-up, then the test suite.
-	OMP_NUM_THREADS=1 $(PY) -m pytest -n auto --maxprocesses 8 --dist loadfile $(PYTEST_ARGS)
+	$(PYTEST) -m 'not soak' $(PYTEST_ARGS)
+
+test-slow: setup ## Set-up, then the tests that take minutes, which make test leaves out.
+	$(PYTEST) -m soak $(PYTEST_ARGS)
 
 test-gpu: setup ## Set-up, then the tests that need a GPU; fails where none ran.
 	KDRANK_REQUIRE_GPU=1 $(PY) -m pytest -m cuda $(PYTEST_ARGS)

@@ -2,27 +2,52 @@
 
 from __future__ import annotations
 
+import argparse
+import os
 import runpy
 import sys
 from pathlib import Path
 
 import mmdet
+import torch
+from mmengine.config import Config
 
+from mmdet_kdrank.datasets.config_check import check_data
+
+SKIP_CHECK = '--skip-data-check'
 TENSORBOARD = 'visualizer.type=DetTensorboardVisualizer'
+# MMEngine's own wrapper, but on no GPU.
+CPU_WRAPPER = ('model_wrapper_cfg.device_ids=None', 'model_wrapper_cfg.broadcast_buffers=False')
 
 
 def run_mmdet_tool(name: str) -> None:
     """Run one of MMDetection's tools in this process, on this process's arguments.
 
-    ``--tensorboard`` is this package's own flag: it is taken out and becomes a ``--cfg-options``
-    entry.
+    Two flags are this package's own, and taken out: ``--tensorboard`` becomes a ``--cfg-options``
+    entry, and ``--skip-data-check`` leaves out what training begins with, on one process of all:
+    :func:`~mmdet_kdrank.datasets.config_check.check_data`. Under torchrun on a machine without a
+    GPU the processes train on the CPU.
 
     Args:
         name (str): File name of the tool, e.g. ``'train.py'``.
     """
-    sys.argv[1:] = expand_tensorboard(sys.argv[1:])
-    tool = Path(mmdet.__file__).parent / '.mim' / 'tools' / name
-    runpy.run_path(str(tool), run_name='__main__')
+    arguments = expand_tensorboard(sys.argv[1:])
+    sys.argv[1:] = [argument for argument in arguments if argument != SKIP_CHECK]
+    tool = str(Path(mmdet.__file__).parent / '.mim' / 'tools' / name)
+    first = os.environ.get('RANK', os.environ.get('SLURM_PROCID', '0')) == '0'
+    if name == 'train.py' and first and SKIP_CHECK not in arguments:
+        check_data(_config_of(tool))
+    sys.argv[1:] = join_cpu_ranks(sys.argv[1:])
+    runpy.run_path(tool, run_name='__main__')
+
+
+def _config_of(tool: str) -> Config:
+    """The config that a tool will run, by its own reading of the arguments."""
+    arguments = runpy.run_path(tool)['parse_args']()
+    config = Config.fromfile(arguments.config)
+    if arguments.cfg_options is not None:
+        config.merge_from_dict(arguments.cfg_options)
+    return config
 
 
 def expand_tensorboard(arguments: list[str]) -> list[str]:
@@ -37,3 +62,24 @@ def expand_tensorboard(arguments: list[str]) -> list[str]:
     """
     rest = [argument for argument in arguments if argument != '--tensorboard']
     return arguments if rest == arguments else [*rest, '--cfg-options', TENSORBOARD]
+
+
+def join_cpu_ranks(arguments: list[str]) -> list[str]:
+    """Set up torchrun's processes where there is no GPU, which MMEngine's launcher asks for.
+
+    MMEngine takes over a process group that exists already.
+
+    Args:
+        arguments (list[str]): Command-line arguments.
+
+    Returns:
+        list[str]: The same; with ``--launcher pytorch`` and without a GPU followed by
+        ``--cfg-options`` that keep DistributedDataParallel off the GPUs.
+    """
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument('--launcher')
+    launcher = parser.parse_known_args(arguments)[0].launcher
+    if launcher != 'pytorch' or torch.cuda.is_available():
+        return arguments
+    torch.distributed.init_process_group('gloo')
+    return [*arguments, '--cfg-options', *CPU_WRAPPER]

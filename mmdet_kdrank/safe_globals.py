@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import torch
 from mmengine.logging import HistoryBuffer
 
 _NUMPY_KINDS = '?bBhHiIlLqQefd'
@@ -61,11 +62,15 @@ def allowed_names() -> dict[str, Any]:
     return names
 
 
-def restricted_pickle(names: Mapping[str, Any]) -> SimpleNamespace:
+def restricted_pickle(
+    names: Mapping[str, Any], records: Mapping[str, int] | None = None
+) -> SimpleNamespace:
     """Builds what `torch.load(pickle_module=...)` takes, for a torch without an allow-list.
 
     Args:
         names: Object by full name; every other name is refused.
+        records: Bytes of each record of the archive by key. A tensor that declares more than its
+            record has is refused: such a torch would let it read past the end.
 
     Returns:
         A stand-in for the module `pickle`.
@@ -79,7 +84,30 @@ def restricted_pickle(names: Mapping[str, Any]) -> SimpleNamespace:
                 raise pickle.UnpicklingError(f'refused: {full} is nothing a checkpoint needs')
             return names[full]
 
+        # torch sets it on the instance, before it loads.
+        @property
+        def persistent_load(self) -> Any:
+            return super().persistent_load
+
+        @persistent_load.setter
+        def persistent_load(self, load: Callable[[tuple], Any]) -> None:
+            def checked(storage: tuple) -> Any:
+                _check_size(storage, records)
+                return load(storage)
+
+            pickle.Unpickler.persistent_load.__set__(self, checked if records else load)
+
     def load(file: Any, **kwargs: Any) -> Any:
         return Unpickler(file, **kwargs).load()
 
     return SimpleNamespace(Unpickler=Unpickler, load=load, __name__='restricted_pickle')
+
+
+def _check_size(storage: tuple, records: Mapping[str, int]) -> None:
+    """Refuses a persistent id ``('storage', type, key, location, numel)`` beyond its record."""
+    _, kind, key, _, numel = storage
+    dtype = getattr(kind, 'dtype', torch.uint8)
+    if numel * dtype.itemsize > records.get(key, 0):
+        raise pickle.UnpicklingError(
+            f'refused: record {key!r} has {records.get(key, 0)} bytes and declares {numel} values'
+        )

@@ -4,18 +4,29 @@ import subprocess
 import sys
 import types
 import zipfile
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from mmengine.hooks import EMAHook
 from mmengine.logging import HistoryBuffer
 from mmengine.model import BaseModel
 from mmengine.runner import Runner
 from torch.utils.data import Dataset
 
-from mmdet_kdrank.checkpoint import SAFE_BY_DEFAULT, CheckpointError, load_checkpoint
-from mmdet_kdrank.safe_globals import history_statistic, latin1
+from mmdet_kdrank.checkpoint import SAFE_BY_DEFAULT, load_checkpoint
+from mmdet_kdrank.checkpoint_file import record_sizes
+from mmdet_kdrank.distillers.weights import detector_weights
+from mmdet_kdrank.errors import CheckpointError
+from mmdet_kdrank.safe_globals import (
+    allowed_names,
+    history_statistic,
+    latin1,
+    restricted_pickle,
+)
 
 pytestmark = pytest.mark.filterwarnings('ignore')
 
@@ -88,6 +99,17 @@ def test_own_checkpoint_loads(trained):
     assert loss.current() == runner.message_hub.get_scalar('train/loss').current()
     assert loss.statistics('mean') == loss.mean()
     assert checkpoint['meta']['dataset_meta']['classes'] == ('one', 'two')
+
+
+def test_the_weights_are_the_averaged_ones(trained):
+    """Under ema_state_dict, MMEngine's own checkpoints hold the others."""
+    runner, file = trained
+    hook = next(hook for hook in runner.hooks if isinstance(hook, EMAHook))
+    averaged = hook.ema_model.module.state_dict()
+    assert not torch.equal(averaged['layer.weight'], runner.model.layer.weight)
+    found = detector_weights(load_checkpoint(file), str(file))
+    assert found.keys() == averaged.keys()
+    assert all(torch.equal(found[key], averaged[key]) for key in found)
 
 
 def test_torch_load_and_resume_work(trained):
@@ -195,16 +217,105 @@ def test_missing_file_is_named():
         load_checkpoint('no/such.pth')
 
 
-@pytest.mark.parametrize('content', ['half', 'text', 'empty'])
-def test_unreadable_file_is_named(trained, tmp_path, content):
-    whole = trained[1].read_bytes()
+def legacy(content, file):
+    torch.save(content, file, _use_new_zipfile_serialization=False)
+    return file.read_bytes()
+
+
+@pytest.mark.parametrize('content', ['text', 'half', 'huge'])
+def test_unreadable_file_is_named(tmp_path, content):
     file = tmp_path / 'broken.pth'
+    old = legacy(dict(weight=torch.arange(4.0)), file)
+    at = old.index(b'K\x04', old.index(b'cpu'))
     file.write_bytes(
-        {'half': whole[: len(whole) // 2], 'text': b'<html>no</html>', 'empty': b''}[content]
+        {
+            'text': b'Not a checkpoint.',
+            'half': old[: len(old) // 2],
+            # The storage declares 2^46 values.
+            'huge': old[:at] + b'\x8a\x06' + (1 << 46).to_bytes(6, 'little') + old[at + 2 :],
+        }[content]
     )
     with pytest.raises(CheckpointError, match='broken.pth cannot be read.*truncated') as info:
         load_checkpoint(file)
     assert '\n' not in str(info.value)
+
+
+def test_more_values_than_the_record_has_are_refused(tmp_path):
+    """Where torch lets it pass, the tensor reads past the end of its record."""
+    source, file = tmp_path / 'whole.pth', tmp_path / 'lie.pth'
+    torch.save(dict(weight=torch.arange(4.0)), source)
+    lie = b'\x8a\x06' + (1 << 40).to_bytes(6, 'little')
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(file, 'w') as new:
+        for name in old.namelist():
+            data = old.read(name)
+            if name.endswith('data.pkl'):
+                at = data.index(b'K\x04', data.index(b'cpu'))
+                data = data[:at] + lie + data[at + 2 :]
+            new.writestr(name, data)
+    with pytest.raises(CheckpointError, match='lie.pth'):
+        load_checkpoint(file)
+    # As on a torch without an allow-list, which checks nothing itself.
+    names = {**torch._weights_only_unpickler._get_allowed_globals(), **allowed_names()}
+    for path, refused in ((source, False), (file, True)):
+        restricted = restricted_pickle(names, record_sizes(path))
+        with pytest.raises(pickle.UnpicklingError, match='declares') if refused else nullcontext():
+            loaded = torch.load(path, weights_only=False, pickle_module=restricted)
+            assert loaded['weight'].tolist() == [0, 1, 2, 3]
+
+
+@settings(max_examples=150, derandomize=True, deadline=None)
+@given(data=st.data())
+def test_a_damaged_file_loads_or_is_refused(trained, tmp_path_factory, data):
+    """Nothing but the project's own error gets out, whatever byte is wrong."""
+    whole = bytearray(trained[1].read_bytes())
+    for _ in range(data.draw(st.integers(1, 3))):
+        at = data.draw(st.integers(0, len(whole) - 1))
+        whole[at] = data.draw(st.integers(0, 255))
+    end = data.draw(st.integers(len(whole) // 2, len(whole)))
+    file = tmp_path_factory.mktemp('damaged') / 'damaged.pth'
+    file.write_bytes(whole[:end])
+    try:
+        assert isinstance(load_checkpoint(file), dict)
+    except CheckpointError as error:
+        assert 'damaged.pth' in str(error) and '\n' not in str(error)
+
+
+def test_the_refusal_says_how_to_trust(tmp_path):
+    torch.save(dict(meta=Reduced(os.system, 'true')), tmp_path / 'attack.pth')
+    with pytest.raises(
+        CheckpointError, match=r"If you trust.*weights_only=False.*'state_dict' and 'meta'"
+    ):
+        load_checkpoint(tmp_path / 'attack.pth')
+
+
+def test_a_folder_is_no_checkpoint(tmp_path):
+    with pytest.raises(CheckpointError, match='is a folder'):
+        load_checkpoint(tmp_path)
+
+
+def test_safetensors(tmp_path):
+    save_file = pytest.importorskip('safetensors.torch').save_file
+    weight = torch.arange(6.0).reshape(2, 3)
+    save_file(dict(weight=weight), tmp_path / 'teacher.safetensors')
+    loaded = load_checkpoint(tmp_path / 'teacher.safetensors')
+    assert loaded.keys() == {'state_dict'}
+    torch.testing.assert_close(loaded['state_dict']['weight'], weight)
+    whole = (tmp_path / 'teacher.safetensors').read_bytes()
+    (tmp_path / 'half.safetensors').write_bytes(whole[:-4])
+    with pytest.raises(CheckpointError, match='half.safetensors cannot be read'):
+        load_checkpoint(tmp_path / 'half.safetensors')
+
+
+def test_safetensors_without_the_package(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, 'safetensors.torch', None)
+    (tmp_path / 'teacher.safetensors').write_bytes(b'\2\0\0\0\0\0\0\0{}')
+    with pytest.raises(CheckpointError, match='teacher.safetensors.*pip install safetensors'):
+        load_checkpoint(tmp_path / 'teacher.safetensors')
+
+
+def test_other_schemes_are_mmengines(monkeypatch):
+    with pytest.raises(CheckpointError, match='modelzoo://nothing cannot be read|before torch 2.6'):
+        load_checkpoint('modelzoo://nothing')
 
 
 def test_a_list_is_no_checkpoint(tmp_path):

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import mmdet
 import pytest
+import torch
 
-from mmdet_kdrank.launch import TENSORBOARD, expand_tensorboard
+from mmdet_kdrank.launch import TENSORBOARD, expand_tensorboard, join_cpu_ranks
 
 TOOLS = Path(mmdet.__file__).parent / '.mim' / 'tools'
 
@@ -35,3 +36,36 @@ def test_the_flag_joins_other_options(given, options, first, monkeypatch):
     key, _, value = TENSORBOARD.partition('=')
     assert parsed.cfg_options == {**options, key: value}
     assert parsed.config == 'c.py'
+
+
+@pytest.fixture
+def groups(monkeypatch):
+    """Backends of the process groups that are set up."""
+    made = []
+    monkeypatch.setattr(torch.distributed, 'init_process_group', made.append)
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
+    return made
+
+
+@pytest.mark.parametrize('launcher', [['--launcher', 'pytorch'], ['--launcher=pytorch']])
+def test_ranks_without_a_gpu_meet_over_gloo(groups, monkeypatch, launcher):
+    arguments = join_cpu_ranks(['c.py', *launcher, '--cfg-options', 'a=1'])
+    assert groups == ['gloo']
+    monkeypatch.setattr(sys, 'argv', ['train.py', *arguments])
+    parsed = runpy.run_path(str(TOOLS / 'train.py'))['parse_args']()
+    wrapper = {'model_wrapper_cfg.device_ids': None, 'model_wrapper_cfg.broadcast_buffers': False}
+    assert parsed.cfg_options == {'a': 1, **wrapper}
+    assert (parsed.config, parsed.launcher) == ('c.py', 'pytorch')
+
+
+@pytest.mark.parametrize('arguments', [['c.py'], ['c.py', '--launcher', 'slurm']])
+def test_other_launchers_are_left_to_mmengine(groups, arguments):
+    assert join_cpu_ranks(arguments) == arguments
+    assert not groups
+
+
+def test_gpus_are_left_to_mmengine(groups, monkeypatch):
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
+    arguments = ['c.py', '--launcher', 'pytorch']
+    assert join_cpu_ranks(arguments) == arguments
+    assert not groups

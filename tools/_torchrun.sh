@@ -1,12 +1,26 @@
 #!/usr/bin/env bash
 # Start a tool once a GPU: bash tools/_torchrun.sh GPUS TOOL [arguments of the tool]
-# On several machines run it on each, with NNODES, NODE_RANK, MASTER_ADDR and PORT set.
+# On several machines run it on each, with NNODES and RDZV_ENDPOINT set (the machines find their
+# ranks themselves), or with NNODES, NODE_RANK, MASTER_ADDR and PORT. MAX_RESTARTS counts failures
+# after which all processes are started anew. See docs/distributed.md.
 set -euo pipefail
+
+if [[ -n "${RDZV_ENDPOINT:-}" ]]; then
+    meeting=(--rdzv_backend=c10d --rdzv_endpoint="$RDZV_ENDPOINT" --rdzv_id="${RDZV_ID:-kdrank}")
+else
+    meeting=(
+        --node_rank="${NODE_RANK:-0}"
+        --master_addr="${MASTER_ADDR:-127.0.0.1}"
+        --master_port="${PORT:-29500}"
+    )
+fi
+if [[ -n "${LOCAL_ADDR:-}" ]]; then
+    meeting+=(--local_addr="$LOCAL_ADDR")
+fi
 
 exec python -m torch.distributed.run \
     --nnodes="${NNODES:-1}" \
-    --node_rank="${NODE_RANK:-0}" \
-    --master_addr="${MASTER_ADDR:-127.0.0.1}" \
-    --master_port="${PORT:-29500}" \
+    "${meeting[@]}" \
+    --max_restarts="${MAX_RESTARTS:-0}" \
     --nproc_per_node="$1" \
     "$(dirname "$0")/$2" "${@:3}" --launcher pytorch

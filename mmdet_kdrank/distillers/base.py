@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Set
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -12,21 +13,25 @@ from mmdet.structures import DetDataSample
 from mmengine.logging import MessageHub, print_log
 from torch import Tensor, nn
 
+from mmdet_kdrank.distributed import global_avg_factor, on_all_ranks
+from mmdet_kdrank.errors import ArgumentError, StateError, blamed_on
+
 from .agreement import agreement
 from .aligned import align_samples
 from .class_output import ClassOutput
 from .classes import ClassAlignment, align_classes
 from .dead_branches import cut_dead_branches
 from .features import FeatureDistillation
-from .finite import assert_finite
+from .finite import FiniteGuard
 from .ground_truth import GroundTruth
 from .loss_call import call_entry
 from .loss_entries import add_entries, build_losses
 from .preprocessing import TeacherInput
-from .refusals import reason_against
 from .samples import DistillSamples
+from .shared_teacher import load_on_all_ranks
 from .student_class import check_arguments, student_class
 from .teacher import Teacher, TeacherSource
+from .teacher_fit import check_outputs, check_teacher
 
 
 class DistillMixin:
@@ -36,20 +41,22 @@ class DistillMixin:
     logits are captured on the way and compared with the teacher's on the same RoIs or anchors.
 
     Args:
-        teacher (dict): ``config``, ``checkpoint`` and optionally ``channels_last`` (see
-            :class:`TeacherSource`). Nothing is read before training starts.
+        teacher (dict): ``config``, ``checkpoint`` and optionally ``channels_last`` and ``verify``
+            (see :class:`TeacherSource`). Nothing is read before training starts.
         distill_losses (dict[str, dict]): Configs of registered losses, called as
             ``loss(pred, soft_label, weight=…, avg_factor=…)`` on the rows that the selector chose
-            (one that takes no weights: see :func:`call_loss`);
-            those with ``requires_samples = True`` as ``loss(samples)`` on all rows
-            (:func:`align_samples`), with boxes and ground truth if ``requires_boxes = True``. A key
-            is the loss's name in the log and must contain ``loss``.
+            (one that takes no weights: see :func:`call_loss`); those with ``requires_samples =
+            True`` as ``loss(samples)`` on all rows (:func:`align_samples`), with boxes and ground
+            truth if ``requires_boxes = True``. A key is the loss's name in the log and must contain
+            ``loss``.
         distill_features (dict[str, dict], optional): Configs of registered losses on the necks'
             levels, called as ``loss(student_levels, teacher_levels)``; keys as above.
         student_type (str, optional): The student's own detector class. Defaults to MMDetection's
             base class of the family.
         selector (dict, optional): Which RoIs or anchors count, a selector of ``TASK_UTILS``.
         channels (str): ``'all'``, or ``'foreground'`` to leave the background channel out.
+        on_nonfinite (str): ``'raise'``, or ``'skip'`` to leave out what is not finite and log the
+            count, ``distill_nonfinite`` (see :class:`~mmdet_kdrank.distillers.finite.FiniteGuard`).
         **kwargs: The student's own arguments.
 
     Raises:
@@ -70,17 +77,18 @@ class DistillMixin:
     def __init__(
         self,
         *args: Any,
-        teacher: dict,
-        distill_losses: dict[str, dict],
+        teacher: dict | None = None,
+        distill_losses: dict[str, dict] | None = None,
         distill_features: dict[str, dict] | None = None,
         student_type: str | None = None,
         selector: dict | None = None,
         channels: str = 'all',
+        on_nonfinite: str = 'raise',
         **kwargs: Any,
     ) -> None:
         source = TeacherSource.from_config(teacher)
         if channels not in ('all', 'foreground'):
-            raise ValueError(f"channels must be 'all' or 'foreground', got {channels!r}.")
+            raise ArgumentError(f"channels must be 'all' or 'foreground', got {channels!r}.")
         order = type(self).__mro__
         check_arguments(order[order.index(DistillMixin) + 1], kwargs)
         super().__init__(*args, **kwargs)
@@ -92,24 +100,28 @@ class DistillMixin:
         self.distill_features = FeatureDistillation(distill_features or {})
         twice = self.distill_losses.keys() & self.distill_features.keys()
         if twice:
-            raise ValueError(
+            raise ArgumentError(
                 f'{", ".join(sorted(twice))} stands both in distill_losses and in '
                 'distill_features. Rename one: a name is one line of the log.'
             )
         # What a schedule multiplies each entry by; the configured weight comes on top.
         self.distill_factors = dict.fromkeys([*self.distill_losses, *self.distill_features], 1.0)
-        self.selector: Callable[[DistillSamples], DistillSamples] = TASK_UTILS.build(
-            selector or self.default_selector
-        )
+        with blamed_on('selector', 'Correct the type or the argument.'):
+            self.selector: Callable[[DistillSamples], DistillSamples] = TASK_UTILS.build(
+                selector or self.default_selector
+            )
         self.channels = channels
+        self._guard = FiniteGuard(on_nonfinite)
 
     def init_weights(self) -> None:
         """Initialise the student, then load the teacher onto its device."""
         super().init_weights()
         if self._teacher is None:
-            teacher = self._teacher_source.load()
-            self._check_teacher(teacher.model)
+            teacher = load_on_all_ranks(self._teacher_source)
+            on_all_ranks(lambda: self._check_teacher(teacher))
             teacher.model.to(next(self.parameters()).device)
+            if self._teacher_source.verify is not None:
+                self._teacher_source.verify(teacher)
             self._teacher = teacher
 
     def _apply(self, fn: Callable, *args: Any, **kwargs: Any) -> nn.Module:
@@ -135,17 +147,18 @@ class DistillMixin:
         Raises:
             RuntimeError: If :meth:`init_weights` has not run, or nobody saves the adapters.
             ValueError: If student, teacher and losses do not fit together.
-            FloatingPointError: If logits or a distillation loss are not finite.
+            FloatingPointError: If logits or a distillation loss are not finite, on any rank.
+            OtherRankError: If another rank has found that they do not fit together.
         """
         if self._teacher is None:
-            raise RuntimeError(
+            raise StateError(
                 "The teacher is not loaded: call init_weights() before training (MMEngine's "
                 'Runner does).'
             )
         first = self._classes is None
         if first:
             self.distill_features.require_saved()
-            self._match_classes()
+            on_all_ranks(self._match_classes)
         # On the first batch all are, so that what does not fit shows then.
         self._idle = set() if first else {n for n, f in self.distill_factors.items() if not f}
         with self.capture_student() as captured, self.distill_features.watch(self) as levels:
@@ -160,9 +173,8 @@ class DistillMixin:
                 objects = GroundTruth.from_data_samples(batch_data_samples)
                 samples = replace(samples, ground_truth=objects)
             add_entries(losses, self._distill(prefix, scale, samples), 'distill_losses')
-        distilled = self.distill_features(levels, features, self.distill_factors, self._idle)
-        add_entries(losses, distilled, 'distill_features')
-        return losses
+        add_entries(losses, self._distill_features(levels, features), 'distill_features')
+        return self._guard.settle(losses, self)
 
     @property
     def requires_boxes(self) -> bool:
@@ -192,25 +204,12 @@ class DistillMixin:
         """
         raise NotImplementedError
 
-    def _check_teacher(self, teacher: nn.Module) -> None:
+    def _check_teacher(self, teacher: Teacher) -> None:
         """Check that the heads of student and teacher correspond."""
-        if reason := reason_against(type(teacher)):
-            raise ValueError(f'A {type(teacher).__name__} cannot be a teacher: {reason}.')
-        if not isinstance(teacher, self.teachers):
-            raise ValueError(
-                f'The teacher is a {type(teacher).__name__}, {type(self).__name__} needs a '
-                f'{" or ".join(kind.__name__ for kind in self.teachers)}. Choose a teacher of the '
-                "student's family."
-            )
-        self._outputs = self.check_heads(teacher)
-        for ours, theirs in self._outputs:
-            if (ours.activation, ours.background) != (theirs.activation, theirs.background):
-                raise ValueError(
-                    f"The student's class output is {ours}, the teacher's {theirs}: their logits "
-                    'mean different things. Choose a teacher whose head has the same activation '
-                    'and the same background channel.'
-                )
-        self._teacher_input = TeacherInput(self.data_preprocessor, teacher.data_preprocessor)
+        check_teacher(teacher, self.teachers)
+        self._outputs = self.check_heads(teacher.model)
+        check_outputs(self._outputs)
+        self._teacher_input = TeacherInput(self.data_preprocessor, teacher.model.data_preprocessor)
 
     def _match_classes(self) -> None:
         """Match the classes by name, now that the training set is known."""
@@ -224,7 +223,7 @@ class DistillMixin:
             getattr(loss, 'requires_samples', False) for loss in self.distill_losses.values()
         )
         if columns < 2 and not along_candidates:
-            raise ValueError(
+            raise ArgumentError(
                 f'channels={self.channels!r} leaves one column of logits to distil, and a '
                 'distribution or a ranking needs two. Give student and teacher more common '
                 'classes, keep the background channel of a softmax head, or distil a sigmoid head '
@@ -245,6 +244,8 @@ class DistillMixin:
     def _distill(self, prefix: str, scale: float, samples: DistillSamples) -> dict[str, Tensor]:
         samples = align_samples(samples, self._classes)
         chosen = self.selector(samples)
+        # Called without rows too: the other ranks wait for it.
+        avg_factor = global_avg_factor(chosen.avg_factor, samples.student.device)
         if self.channels == 'foreground':
             chosen = chosen.without_background()
         values = {}
@@ -252,18 +253,31 @@ class DistillMixin:
             if name in self._idle:
                 values[name] = chosen.student.new_zeros(())
             else:
-                value = call_entry(name, loss, samples, chosen)
+                value = call_entry(name, loss, samples, chosen, avg_factor)
                 values[name] = scale * self.distill_factors[name] * value
-        behind = ', '.join(prefix + name for name in values)
-        assert_finite(
-            {
-                f"the student's logits behind {behind}": samples.student,
-                f"the teacher's logits behind {behind}": samples.teacher,
-                **{f'the value of {prefix}{name}': value for name, value in values.items()},
-            }
-        )
-        values.update(agreement(chosen.student, chosen.teacher))
-        return {prefix + name: value for name, value in values.items()}
+        values = {prefix + name: value for name, value in values.items()}
+        behind = ', '.join(values)
+        looked_at = {
+            f"the student's logits behind {behind}": samples.student,
+            f"the teacher's logits behind {behind}": samples.teacher,
+            **{f'the value of {name}': value for name, value in values.items()},
+        }
+        if not self._guard.passes(looked_at, self._models):
+            return dict.fromkeys(values, (samples.student * 0).sum())
+        agreed = agreement(chosen.student, chosen.teacher)
+        return {**values, **{prefix + name: value for name, value in agreed.items()}}
+
+    def _distill_features(self, levels: list, features: tuple[Tensor, ...]) -> dict[str, Tensor]:
+        distil = partial(self.distill_features, levels, features, self.distill_factors)
+        values = distil(self._idle)
+        looked_at = {f'the value of {name}': value for name, value in values.items()}
+        causes = partial(self.distill_features.tensors, levels, features)
+        finite = not values or self._guard.passes(looked_at, self._models, causes)
+        return values if finite else distil(values)
+
+    @property
+    def _models(self) -> dict[str, nn.Module]:
+        return dict(student=self, teacher=self._teacher.model)
 
 
 def _training_classes() -> tuple[str, ...] | None:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from mmdet_kdrank.errors import ArgumentError, ArgumentTypeError
+
 
 @dataclass(frozen=True)
 class ClassOutput:
@@ -55,7 +57,7 @@ class ClassOutput:
             ValueError: If there are more or fewer values than declared.
         """
         if output.shape[-1] != self.values:
-            raise ValueError(
+            raise ArgumentError(
                 f'A class output of {output.shape[-1]} values is not the declared {self.values} '
                 f'({self}). Declare the head with what its forward really returns.'
             )
@@ -84,7 +86,7 @@ class ClassOutput:
         """
         batch, channels, height, width = level.shape
         if channels % self.values:
-            raise ValueError(
+            raise ArgumentError(
                 f'A class map of {channels} channels does not divide into priors of {self.values} '
                 f'values ({self}). Declare the head with what its forward really returns.'
             )
@@ -138,7 +140,7 @@ def class_output(head: nn.Module) -> ClassOutput:
     )
     if owner not in _DECLARATIONS:
         known = ', '.join(sorted(cls.__name__ for cls in _DECLARATIONS))
-        raise TypeError(
+        raise ArgumentTypeError(
             f'{type(head).__name__} cannot be distilled: {owner.__name__}, which defines its '
             'forward, declares no class output (logits or probabilities, softmax or sigmoid, '
             'where the background is). Declare it with '

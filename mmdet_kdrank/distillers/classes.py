@@ -9,6 +9,8 @@ import torch
 from mmengine.logging import print_log
 from torch import Tensor
 
+from mmdet_kdrank.errors import ArgumentError
+
 Names = Sequence[str]
 
 
@@ -91,7 +93,7 @@ def align_classes(
         ('teacher', teacher_names, num_teacher),
     ):
         if names is not None and len(names) != count:
-            raise ValueError(
+            raise ArgumentError(
                 f'The {side} has {len(names)} class names ({_listed(names)}) but a head of '
                 f'{count} classes. Set num_classes of its head, or the metainfo of its data set, '
                 'so that they agree.'
@@ -99,7 +101,7 @@ def align_classes(
     if student_names is None or teacher_names is None:
         if num_student != num_teacher:
             unknown = 'student' if student_names is None else 'teacher'
-            raise ValueError(
+            raise ArgumentError(
                 f'The student has {num_student} classes, the teacher {num_teacher}, and the '
                 f"{unknown}'s class names are unknown, so they cannot be matched by name. Give "
                 'a teacher checkpoint whose meta names its classes, or a teacher config with a '
@@ -111,7 +113,7 @@ def align_classes(
     column = {name: index for index, name in enumerate(teacher_names)}
     common = [index for index, name in enumerate(student_names) if name in column]
     if not common:
-        raise ValueError(
+        raise ArgumentError(
             'Student and teacher have no class name in common, so there is nothing to distil. '
             f'Student: {_listed(student_names)}. Teacher: {_listed(teacher_names)}. Use a teacher '
             "trained on the student's classes, or rename them in the data set's metainfo."

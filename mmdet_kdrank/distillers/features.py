@@ -9,8 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from mmdet_kdrank.errors import ArgumentError, StateError, UnsupportedError
+
 from .capture import watch_method
-from .finite import assert_finite
 from .loss_entries import build_losses, has_weights
 
 Levels = tuple[Tensor, ...]
@@ -60,11 +61,11 @@ class FeatureDistillation(nn.ModuleDict):
         """
         try:
             if states.keys() != self.adapters().keys():
-                raise RuntimeError(f'It has adapters of {", ".join(states) or "no loss"}.')
+                raise StateError(f'It has adapters of {", ".join(states) or "no loss"}.')
             for name, state in states.items():
                 self[name].load_state_dict(state)
         except RuntimeError as error:
-            raise ValueError(
+            raise ArgumentError(
                 f'The adapters in the checkpoint do not fit distill_features, which has '
                 f'{", ".join(self.adapters())}. {" ".join(str(error).split())} Give '
                 'distill_features as in the run that wrote it.'
@@ -77,7 +78,7 @@ class FeatureDistillation(nn.ModuleDict):
             RuntimeError: If there are adapters and :attr:`saved` is not set.
         """
         if self.adapters() and not self.saved:
-            raise RuntimeError(
+            raise StateError(
                 f'distill_features.{next(iter(self.adapters()))} trains adapters, which are no '
                 "part of the student's state_dict: a resumed run would start them anew. Add "
                 "dict(type='DistillAdapterHook') to custom_hooks, which keeps them beside it; in a "
@@ -116,12 +117,11 @@ class FeatureDistillation(nn.ModuleDict):
         Raises:
             NotImplementedError: If the student did not compute its features once.
             ValueError: If the levels do not correspond.
-            FloatingPointError: If a loss is not finite.
         """
         if not self:
             return {}
         if len(calls) != 1:
-            raise NotImplementedError(
+            raise UnsupportedError(
                 f'The student called extract_feat {len(calls)} times in one training step, not '
                 'once, so its features cannot be told apart. Leave distill_features out.'
             )
@@ -134,9 +134,16 @@ class FeatureDistillation(nn.ModuleDict):
                     else factors[name] * loss(calls[0], teacher)
                 )
             except ValueError as error:
-                raise ValueError(f'distill_features.{name}: {error}') from error
-        _assert_finite(values, calls[0], teacher)
+                raise ArgumentError(f'distill_features.{name}: {error}') from error
         return values
+
+    def tensors(self, calls: list[Levels], teacher: Levels) -> dict[str, Tensor]:
+        """The levels that the losses compare, by what an error calls them."""
+        return {
+            f"level {index} of the {side}'s features behind {', '.join(self)}": level
+            for side, levels in (('student', calls[0]), ('teacher', teacher))
+            for index, level in enumerate(levels)
+        }
 
 
 def _leave_out(_: nn.Module, state_dict: dict[str, Tensor], prefix: str, __: dict) -> None:
@@ -147,18 +154,3 @@ def _leave_out(_: nn.Module, state_dict: dict[str, Tensor], prefix: str, __: dic
 def _nothing(loss: nn.Module, like: Tensor) -> Tensor:
     """Zero, with a gradient of zero for each parameter: DDP waits for all of them."""
     return sum((0 * parameter.sum() for parameter in loss.parameters()), like.new_zeros(()))
-
-
-def _assert_finite(values: dict[str, Tensor], student: Levels, teacher: Levels) -> None:
-    try:
-        assert_finite({f'the value of {name}': value for name, value in values.items()})
-    except FloatingPointError:
-        # Features that are not finite leave no loss finite: looked for only then.
-        assert_finite(
-            {
-                f"level {index} of the {side}'s features behind {', '.join(values)}": level
-                for side, levels in (('student', student), ('teacher', teacher))
-                for index, level in enumerate(levels)
-            }
-        )
-        raise

@@ -7,6 +7,8 @@ from mmdet.models.losses import SeesawLoss
 from mmdet.models.roi_heads import bbox_heads as roi
 from torch import nn
 
+from mmdet_kdrank.errors import ArgumentTypeError
+
 from .class_output import ClassOutput, declare_class_output
 
 
@@ -23,7 +25,7 @@ def _roi_head(head: nn.Module) -> ClassOutput:
     if getattr(loss, 'custom_cls_channels', False):
         channels = loss.get_cls_channels(head.num_classes)
     if channels - head.num_classes not in (0, 1):
-        raise TypeError(
+        raise ArgumentTypeError(
             f'{type(head).__name__} cannot be distilled with {type(loss).__name__}: that loss has '
             f'{channels} class channels for {head.num_classes} classes, and what the others mean '
             'is not known. Use a loss_cls over num_classes + 1 channels.'
@@ -83,7 +85,7 @@ def _dense_joint(head: nn.Module) -> ClassOutput:
 def _refuse(reason: str, *head_types: type) -> None:
     @declare_class_output(*head_types)
     def refusal(head: nn.Module) -> ClassOutput:
-        raise TypeError(f'{type(head).__name__} cannot be distilled: {reason}.')
+        raise ArgumentTypeError(f'{type(head).__name__} cannot be distilled: {reason}.')
 
 
 _refuse(

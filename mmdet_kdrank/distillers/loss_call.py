@@ -6,6 +6,8 @@ import inspect
 
 from torch import Tensor, nn
 
+from mmdet_kdrank.errors import ArgumentError, ArgumentTypeError
+
 from .samples import DistillSamples
 
 
@@ -32,14 +34,14 @@ def takes_weights(loss: nn.Module) -> bool:
     name = type(loss).__name__
     # One that takes a weight and no normaliser, say, would be called wrongly without either.
     if signature.parameters.keys() & {*keywords} or 'labels' in keywords or not _binds(signature):
-        raise TypeError(
+        raise ArgumentTypeError(
             f'{name}.forward{signature} can be called neither as loss(pred, soft_label, '
             f'{", ".join(f"{key}=..." for key in keywords)}) nor as loss(pred, soft_label). '
             'Register a subclass whose forward takes the former.'
         )
     reduction = getattr(loss, 'reduction', 'mean')
     if reduction not in ('mean', 'batchmean'):
-        raise ValueError(
+        raise ArgumentError(
             f'{name} takes no weight and no avg_factor, so that its own reduction counts, and '
             f'reduction={reduction!r} is no mean over the rows. Set it to a mean.'
         )
@@ -47,7 +49,11 @@ def takes_weights(loss: nn.Module) -> bool:
 
 
 def call_entry(
-    name: str, loss: nn.Module, samples: DistillSamples, chosen: DistillSamples
+    name: str,
+    loss: nn.Module,
+    samples: DistillSamples,
+    chosen: DistillSamples,
+    avg_factor: float,
 ) -> Tensor:
     """Call an entry of ``distill_losses`` with what its attributes ask for.
 
@@ -56,7 +62,9 @@ def call_entry(
         loss (nn.Module): The loss. With ``requires_samples`` it gets ``samples``, else the logits
             of ``chosen``, with ``requires_labels`` the labels too.
         samples (DistillSamples): All rows of the head, aligned.
-        chosen (DistillSamples): Those that the selector chose, with weights and normaliser.
+        chosen (DistillSamples): Those that the selector chose, with their weights and what they
+            count.
+        avg_factor (float): The normaliser, of all ranks.
 
     Returns:
         Tensor: The value.
@@ -66,7 +74,7 @@ def call_entry(
     """
     labelled = getattr(loss, 'requires_labels', False)
     if labelled and samples.labels is None:
-        raise ValueError(
+        raise ArgumentError(
             f'distill_losses.{name}: {type(loss).__name__} needs hard labels, and the '
             "student's head does not pass one label a prior to loss_cls. Choose a loss "
             'that needs none.'
@@ -77,9 +85,8 @@ def call_entry(
     if labelled:
         known = (chosen.labels >= 0) & (chosen.labels < chosen.student.shape[1])
         weight, labels = weight * known, {'labels': chosen.labels.where(known, 0)}
-    return call_loss(
-        name, loss, chosen.student, chosen.teacher, weight, chosen.avg_factor, **labels
-    )
+    logits = chosen.student, chosen.teacher
+    return call_loss(name, loss, *logits, weight, avg_factor, chosen.avg_factor, **labels)
 
 
 def call_loss(
@@ -89,12 +96,13 @@ def call_loss(
     soft_label: Tensor,
     weight: Tensor,
     avg_factor: float,
+    count: float | None = None,
     **labels: Tensor,
 ) -> Tensor:
     """Call a loss so that its value is ``sum(weight * rows) / avg_factor``, or refuse to.
 
-    A loss that takes no weights gives the mean over the rows. That is the same thing where every
-    weight is 1 and the normaliser is the number of rows, and nowhere else.
+    A loss that takes no weights gives the mean over the rows. That is the same thing, up to a known
+    factor, where every weight is 1 and the rows count as many as they are, and nowhere else.
 
     Args:
         name (str): Its name in ``distill_losses``, for errors.
@@ -103,36 +111,39 @@ def call_loss(
         soft_label (Tensor): Teacher logits, (N, C).
         weight (Tensor): Factor on each row, (N,).
         avg_factor (float): What the sum is divided by, not 0.
+        count (float, optional): What the rows themselves count in it, beside those of other ranks.
+            Defaults to ``avg_factor``.
         **labels (Tensor): ``labels``, (N,), for a loss that requires them.
 
     Returns:
         Tensor: The value; for a loss that takes no weights, zero with a graph where N is 0.
 
     Raises:
-        ValueError: If the loss takes no weights, and they are not all 1, the normaliser is not N,
+        ValueError: If the loss takes no weights, and they are not all 1, the rows do not count N,
             or its value is no scalar.
     """
     if takes_weights(loss):
         return loss(pred, soft_label, weight=weight, avg_factor=avg_factor, **labels)
     if not len(pred):
         return pred.sum()
+    count = avg_factor if count is None else count
     # Asked of the device for such losses alone.
-    if avg_factor != len(pred) or not weight.eq(1).all():
-        raise ValueError(
+    if count != len(pred) or not weight.eq(1).all():
+        raise ArgumentError(
             f'distill_losses.{name}: {type(loss).__name__} takes no weight and no avg_factor, so '
             f'it averages the {len(pred)} rows, and the selector wants their weighted sum divided '
-            f'by {avg_factor:g}. Choose a selector whose rows all count 1, '
+            f'by {count:g}. Choose a selector whose rows all count 1, '
             "selector=dict(type='TopkSamples') or 'PositiveSamples', or register a subclass of the "
             'loss whose forward takes weight and avg_factor.'
         )
     value = loss(pred, soft_label)
     if value.dim():
-        raise ValueError(
+        raise ArgumentError(
             f'distill_losses.{name}: {type(loss).__name__} takes no weight and no avg_factor, so '
             f'it must give the mean of the {len(pred)} rows, a scalar, and its value has shape '
             f'{tuple(value.shape)}. Set its reduction, or register a subclass that reduces it.'
         )
-    return value
+    return value * (len(pred) / avg_factor)
 
 
 def _binds(signature: inspect.Signature, *keywords: str) -> bool:

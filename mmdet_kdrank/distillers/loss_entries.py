@@ -5,6 +5,8 @@ from __future__ import annotations
 from mmdet.registry import MODELS
 from torch import Tensor, nn
 
+from mmdet_kdrank.errors import ArgumentError, ArgumentTypeError, blamed_on
+
 from .loss_call import takes_weights
 
 # What the losses of this package say that they compare; others' may be either.
@@ -26,19 +28,23 @@ def build_losses(configs: dict[str, dict], argument: str) -> nn.ModuleDict:
         ValueError: If a name does not contain ``loss``, a loss has weights that it may not have,
             or it belongs to the other argument.
         TypeError: If a loss on logits cannot be called as :func:`call_entry` does.
-        Exception: What building a loss raises, with its name in front.
+        KDRankError: What building a loss raises, with its name in front.
     """
+    if not isinstance(configs, dict):
+        raise ArgumentTypeError(
+            f'{argument}={configs!r} must be a dict of losses by name: give, say, '
+            "dict(loss_kd=dict(type='KnowledgeDistillationKLDivLoss', T=1))."
+        )
     losses = nn.ModuleDict()
     for name, config in configs.items():
-        if 'loss' not in name:
-            raise ValueError(
-                f'{argument}.{name}: MMEngine adds up only names that contain "loss", so this '
-                f'entry would never be trained. Rename it, say loss_{name}.'
+        if 'loss' not in str(name) or '.' in str(name):
+            raise ArgumentError(
+                f'{argument}.{name}: MMEngine adds up only names that contain "loss", and dots '
+                'are for stages, so this entry would never be trained. Rename it, say '
+                f'loss_{str(name).replace(".", "_")}.'
             )
-        try:
+        with blamed_on(f'{argument}.{name}', 'Correct the type or the argument.'):
             losses[name] = _build(config, argument)
-        except (KeyError, TypeError, ValueError, AssertionError) as error:
-            raise type(error)(f'{argument}.{name}: {error}') from error
     return losses
 
 
@@ -46,10 +52,12 @@ def _build(config: dict, argument: str) -> nn.Module:
     loss = MODELS.build(config)
     kind = getattr(loss, 'compares', None)
     if _ARGUMENT_OF.get(kind, argument) != argument:
-        raise ValueError(f'{type(loss).__name__} compares {kind}: name it in {_ARGUMENT_OF[kind]}.')
+        raise ArgumentError(
+            f'{type(loss).__name__} compares {kind}: name it in {_ARGUMENT_OF[kind]}.'
+        )
     if argument == 'distill_losses':
         if has_weights(loss):
-            raise ValueError(
+            raise ArgumentError(
                 f'{type(loss).__name__} has weights of its own, which would be written into the '
                 "student's checkpoint. Use a loss without."
             )
@@ -76,7 +84,7 @@ def add_entries(losses: dict[str, Tensor], entries: dict[str, Tensor], argument:
     """
     taken = losses.keys() & entries.keys()
     if taken:
-        raise ValueError(
+        raise ArgumentError(
             f"{argument} has {', '.join(sorted(taken))}, a name that the student's own losses "
             'use. Give the entry another name that contains "loss".'
         )

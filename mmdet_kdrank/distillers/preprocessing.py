@@ -7,6 +7,8 @@ from mmdet.structures import DetDataSample
 from mmengine.model import ImgDataPreprocessor
 from torch import Tensor, nn
 
+from mmdet_kdrank.errors import ArgumentError
+
 
 class TeacherInput:
     """Turns a batch normalised for the student into one normalised for the teacher.
@@ -27,14 +29,14 @@ class TeacherInput:
     def __init__(self, student: nn.Module, teacher: nn.Module) -> None:
         for side, preprocessor in (('student', student), ('teacher', teacher)):
             if not isinstance(preprocessor, ImgDataPreprocessor):
-                raise ValueError(
+                raise ArgumentError(
                     f'The {side} has a {type(preprocessor).__name__}, whose normalisation is not '
                     'known, so the teacher cannot be shown the image as it was trained. Give its '
                     "model config data_preprocessor=dict(type='DetDataPreprocessor', mean=…, "
                     'std=…, …).'
                 )
         if student.pad_size_divisor % teacher.pad_size_divisor:
-            raise ValueError(
+            raise ArgumentError(
                 f'The student pads images to multiples of {student.pad_size_divisor}, the teacher '
                 f"needs multiples of {teacher.pad_size_divisor}. Set the student's "
                 'data_preprocessor.pad_size_divisor to a multiple of '

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from mmdet_kdrank.errors import ArgumentError
+
 from .ground_truth import GroundTruth
 
 
@@ -25,7 +27,8 @@ class DistillSamples:
         labels (Tensor, optional): The student's own training labels, (N,), int64. None where
             its head does not tell.
         weights (Tensor, optional): The student's own label weights, (N,).
-        avg_factor (float, optional): The student's own normaliser of its class loss.
+        avg_factor (float, optional): What these rows count in the normaliser, 0 where they are
+            none; the student's own, that of its class loss, until a selector sets it.
         boxes (Tensor, optional): RoI, anchor or cell of the point of each row, x1, y1, x2, y2 in
             pixels of the input, (N, 4). Set only where a loss asks with ``requires_boxes``.
         ground_truth (GroundTruth, optional): The batch's objects; set along with ``boxes``.
@@ -53,7 +56,7 @@ class DistillSamples:
             ValueError: If the student's head does not tell its labels.
         """
         if self.labels is None:
-            raise ValueError(
+            raise ArgumentError(
                 "This selector needs the labels of the student's own assignment, and its head "
                 'does not pass one label a prior to loss_cls. Choose '
                 "selector=dict(type='TopkSamples') or 'ScoreWeightedSamples'."
@@ -76,7 +79,7 @@ class DistillSamples:
         return replace(self, student=student, teacher=teacher, background=False)
 
     def take(self, index: Tensor) -> DistillSamples:
-        """The rows that ``index`` names, (M,) int64, all with weight 1 and normaliser max(M, 1)."""
+        """The rows that ``index`` names, (M,) int64, all with weight 1; they count M."""
         return replace(
             self,
             student=self.student[index],
@@ -85,5 +88,5 @@ class DistillSamples:
             labels=None if self.labels is None else self.labels[index],
             boxes=None if self.boxes is None else self.boxes[index],
             weights=self.student.new_ones(len(index), dtype=torch.float32),
-            avg_factor=float(max(len(index), 1)),
+            avg_factor=float(len(index)),
         )

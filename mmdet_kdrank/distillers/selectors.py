@@ -1,8 +1,9 @@
 """Which RoIs or anchors are distilled, and with what weight and normaliser.
 
 A selector takes all :class:`~mmdet_kdrank.distillers.samples.DistillSamples` of a head and returns
-those to be distilled, with ``weights`` (N,) and ``avg_factor`` set. Normalisers are those of the
-process's own batch, as for MMDetection's RoI and anchor losses.
+those to be distilled, with ``weights`` (N,) and ``avg_factor`` set: the number or weight of the
+rows of its own batch, 0 where there is none. The distiller adds the ranks' up before a loss gets
+it (:func:`~mmdet_kdrank.distributed.global_avg_factor`); the sum counts at least 1.
 """
 
 from __future__ import annotations
@@ -12,6 +13,9 @@ from dataclasses import replace
 import torch
 from mmdet.registry import TASK_UTILS
 
+from mmdet_kdrank.errors import ArgumentError
+from mmdet_kdrank.ops.checks import check_count
+
 from .samples import DistillSamples
 
 
@@ -20,14 +24,15 @@ class AllSamples:
     """Every row, with the weight and the normaliser of the student's own class loss.
 
     For RoIs that is weight 1 and the number of RoIs; for anchors weight 0 outside the image and
-    the number of positives, at least 1. Where a head does not tell ``loss_cls`` its normaliser
-    (TOOD, RTMDet, YOLOv3), it is the number of positives.
+    the number of positives, at least 1 an image. Some heads give their mean over the ranks (ATSS,
+    GFL; FCOS and others at least 1): the mean of these is the same again. Where a head does not
+    tell ``loss_cls`` its normaliser (TOOD, RTMDet, YOLOv3), it is the number of positives.
     """
 
     def __call__(self, samples: DistillSamples) -> DistillSamples:
         """Keep all rows; raises ValueError where the student's head tells no label weights."""
         if samples.weights is None:
-            raise ValueError(
+            raise ArgumentError(
                 "AllSamples weighs rows as the student's own class loss does, and the student's "
                 'head does not pass one label and weight a prior to loss_cls. Choose '
                 "selector=dict(type='TopkSamples') or 'ScoreWeightedSamples'."
@@ -35,14 +40,14 @@ class AllSamples:
         factor = samples.avg_factor
         if factor is None:
             factor = samples.positive().sum()
-        return replace(samples, avg_factor=max(float(factor), 1.0))
+        return replace(samples, avg_factor=float(factor))
 
 
 @TASK_UTILS.register_module()
 class PositiveSamples:
     """The rows that the student's own assignment calls foreground.
 
-    Weight 1 each; the normaliser is their number, at least 1.
+    Weight 1 each; the normaliser is their number.
     """
 
     def __call__(self, samples: DistillSamples) -> DistillSamples:
@@ -54,7 +59,7 @@ class PositiveSamples:
 class TopkSamples:
     """In each image the rows with the teacher's highest foreground score.
 
-    Weight 1 each; the normaliser is their number, at least 1.
+    Weight 1 each; the normaliser is their number.
 
     Args:
         k (int): Rows an image. Defaults to 1000, which is MMDetection's ``nms_pre``: the priors
@@ -62,8 +67,7 @@ class TopkSamples:
     """
 
     def __init__(self, k: int = 1000) -> None:
-        if k < 1:
-            raise ValueError(f'TopkSamples needs k >= 1, got k={k}.')
+        check_count('k', k)
         self.k = k
 
     def __call__(self, samples: DistillSamples) -> DistillSamples:
@@ -84,10 +88,10 @@ class TopkSamples:
 class ScoreWeightedSamples:
     """Every row, weighted by the teacher's highest foreground score.
 
-    The normaliser is the total weight, at least 1.
+    The normaliser is the total weight.
     """
 
     def __call__(self, samples: DistillSamples) -> DistillSamples:
         """Keep all rows."""
         weights = samples.teacher_score()
-        return replace(samples, weights=weights, avg_factor=max(float(weights.sum()), 1.0))
+        return replace(samples, weights=weights, avg_factor=float(weights.sum()))

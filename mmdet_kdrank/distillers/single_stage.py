@@ -14,6 +14,7 @@ from mmdet.models.detectors.single_stage_instance_seg import SingleStageInstance
 from mmdet.registry import MODELS
 from torch import Tensor, nn
 
+from mmdet_kdrank.errors import ArgumentError, ArgumentTypeError, UnsupportedError
 from mmdet_kdrank.ops.checks import check_choice
 
 from .base import DistillMixin
@@ -75,7 +76,7 @@ class DenseDistillMixin(DistillMixin):
     ) -> Iterator[tuple[str, float, DistillSamples]]:
         """Lay both heads' class maps out anchor by anchor."""
         if len(captured.outputs) != 1:
-            raise NotImplementedError(
+            raise UnsupportedError(
                 f'{type(self.bbox_head).__name__} ran {len(captured.outputs)} times in one '
                 'training step, not once. This head is not supported.'
             )
@@ -85,7 +86,7 @@ class DenseDistillMixin(DistillMixin):
             teacher, theirs_per_level = _lay_out(theirs, maps, self.priors)
         student, per_level = _lay_out(ours, captured.outputs[0][0], self.priors)
         if per_level != theirs_per_level:
-            raise ValueError(
+            raise ArgumentError(
                 f"The student's head has {[n for _, n in per_level]} priors a level on this batch, "
                 f"the teacher's {[n for _, n in theirs_per_level]}. Both need the same levels, "
                 'strides and input size.'
@@ -121,14 +122,14 @@ class DenseDistillMixin(DistillMixin):
         """Pair the two dense heads, which must have the same priors."""
         for side, detector in (('student', self), ('teacher', teacher)):
             if not getattr(detector, 'with_bbox', True):
-                raise TypeError(
+                raise ArgumentTypeError(
                     f'The {side} has no bbox_head: it classifies masks, not priors, so that there '
                     'are no class logits of a prior to distil.'
                 )
         ours, theirs = class_output(self.bbox_head), class_output(teacher.bbox_head)
         assert_comparable(self.bbox_head, teacher.bbox_head, self.priors)
         if self.priors == 'cell' and 'softmax' in (ours.activation, theirs.activation):
-            raise ValueError(
+            raise ArgumentError(
                 "priors='cell' takes the highest logit among the priors of a cell, and those of a "
                 "softmax are known only up to a shift of each prior. Use priors='same'."
             )

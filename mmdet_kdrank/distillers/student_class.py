@@ -9,6 +9,8 @@ from typing import Any
 from mmdet.registry import MODELS
 from mmengine.config import Config
 
+from mmdet_kdrank.errors import ArgumentError, ArgumentTypeError, UnknownNameError
+
 from .refusals import reason_against
 
 OWN_DETECTOR = {'TridentRoIHead': 'TridentFasterRCNN'}
@@ -34,20 +36,20 @@ def student_class(distiller: type, student_type: str | None) -> type:
         return distiller
     student = MODELS.get(student_type)
     if student is None:
-        raise KeyError(
+        raise UnknownNameError(
             f'student_type={student_type!r} is not in the registry of models. Give the type that '
             "the student's stock config has, and import the package that registers it."
         )
     # Any distiller has a family: naming one here is a config that inherits from a distilling one.
     if hasattr(student, 'family'):
-        raise ValueError(
+        raise ArgumentError(
             f'student_type={student_type!r} is a distilling detector itself. Give the type that '
             "the student's stock config has."
         )
     if reason := reason_against(student):
-        raise ValueError(f'A {student_type} cannot be distilled: {reason}.')
+        raise ArgumentError(f'{student_type} cannot be distilled: {reason}.')
     if not issubclass(student, distiller.family):
-        raise ValueError(
+        raise ArgumentError(
             f'student_type={student_type!r} is no {distiller.family.__name__}, so '
             f'{distiller.__name__} cannot distil it.'
         )
@@ -69,11 +71,13 @@ def check_arguments(student: type, kwargs: dict[str, Any]) -> None:
     mend = "Keep the stock config's own class with student_type={{_base_.model.type}}."
     head = kwargs.get('roi_head', {}).get('type')
     if head in OWN_DETECTOR and not issubclass(student, MODELS.get(OWN_DETECTOR[head])):
-        raise TypeError(f'{head} needs a {OWN_DETECTOR[head]}, not a {student.__name__}. {mend}')
+        raise ArgumentTypeError(
+            f'{head} needs a {OWN_DETECTOR[head]}, not a {student.__name__}. {mend}'
+        )
     parameters = inspect.signature(student.__init__).parameters
     wrong = sorted(set(kwargs) - set(parameters))
     if wrong and not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
-        raise TypeError(f'{student.__name__} takes no argument {", ".join(wrong)}. {mend}')
+        raise ArgumentTypeError(f'{student.__name__} takes no argument {", ".join(wrong)}. {mend}')
 
 
 def assert_nothing_lost(config: str) -> None:
@@ -102,7 +106,7 @@ def assert_nothing_lost(config: str) -> None:
         if not attribute.startswith('_') and getattr(student, attribute, None) is not value
     ]
     if lost:
-        raise TypeError(
+        raise ArgumentTypeError(
             f'{config} builds {distiller.__name__} over {distiller.family.__name__} and loses '
             f'what {student.__name__} overrides: {", ".join(lost)}. Keep that class with '
             f'student_type={student.__name__!r}.'

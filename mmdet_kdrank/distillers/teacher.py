@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from mmdet.registry import DATASETS, MODELS
 from mmengine.config import Config, ConfigDict
@@ -17,6 +15,11 @@ from mmengine.registry import DefaultScope
 from torch import Tensor, nn
 
 from mmdet_kdrank.checkpoint import load_checkpoint
+from mmdet_kdrank.errors import ArgumentError, ArgumentTypeError, CheckpointError, blamed_on
+from mmdet_kdrank.random_states import kept_random_states
+
+from .teacher_check import TeacherCheck
+from .weights import checkpoint_meta, detector_weights
 
 
 @dataclass(frozen=True)
@@ -28,18 +31,30 @@ class TeacherSource:
         checkpoint (str): Path or URL, or ``'auto'``: what the model index publishes for an
             ``mmdet::`` config.
         channels_last (bool): Whether the teacher computes with the channels innermost in memory.
+        verify (TeacherCheck, optional): Evaluates the loaded teacher before training.
 
     Raises:
+        TypeError: If the config or the checkpoint is neither.
         ValueError: If ``'auto'`` stands beside a config that is no ``package::`` name.
     """
 
     config: str | dict
     checkpoint: str
     channels_last: bool = False
+    verify: TeacherCheck | None = None
 
     def __post_init__(self) -> None:
+        for name, value, kinds in (
+            ('config', self.config, (str, dict)),
+            ('checkpoint', self.checkpoint, str),
+        ):
+            if not isinstance(value, kinds):
+                raise ArgumentTypeError(
+                    f'teacher.{name}={value!r} is a {type(value).__name__}. Give a path or a '
+                    f'{"model config" if name == "config" else "URL"}.'
+                )
         if self.checkpoint == 'auto' and not self._in_package():
-            raise ValueError(
+            raise ArgumentError(
                 "teacher.checkpoint='auto' is what a model index publishes for an mmdet:: config, "
                 f'and teacher.config is {_shortened(self.config)}. Give the path or URL of the '
                 'checkpoint.'
@@ -48,13 +63,18 @@ class TeacherSource:
     @classmethod
     def from_config(cls, teacher: dict) -> TeacherSource:
         """Read ``teacher=dict(config=…, checkpoint=…)``; ValueError on a wrong set of keys."""
-        wrong = {'config', 'checkpoint'} ^ (set(teacher) - {'channels_last'})
-        if wrong:
-            raise ValueError(
-                'teacher takes the keys config and checkpoint, and may have channels_last, got '
-                f'{sorted(teacher)}: {", ".join(sorted(wrong))} is unknown or missing.'
+        if not isinstance(teacher, dict):
+            raise ArgumentTypeError(
+                f'teacher={teacher!r} must be a dict: give dict(config=…, checkpoint=…).'
             )
-        return cls(**teacher)
+        wrong = {'config', 'checkpoint'} ^ (set(teacher) - {'channels_last', 'verify'})
+        if wrong:
+            raise ArgumentError(
+                'teacher takes the keys config and checkpoint, and may have channels_last and '
+                f'verify, got {sorted(teacher)}: {", ".join(sorted(wrong))} is unknown or missing.'
+            )
+        verify = TeacherCheck.from_option(teacher.get('verify', False))
+        return cls(**{**teacher, 'verify': verify})
 
     def _in_package(self) -> bool:
         return isinstance(self.config, str) and '::' in self.config
@@ -73,17 +93,20 @@ class TeacherSource:
             ValueError: If the config holds no detector, the checkpoint's keys do not fit the
                 model, or ``'auto'`` finds no published weights.
         """
-        config, published = self._read_config()
+        setting = f'teacher.config ({_shortened(self.config)})'
+        with blamed_on(setting, 'Correct the name or the file.'):
+            config, published = self._read_config()
         model_config = config.model
         checkpoint_path = published if self.checkpoint == 'auto' else self.checkpoint
         scope = config.get('default_scope', 'mmdet')
-        with _kept_random_states(), DefaultScope.overwrite_default_scope(scope):
+        unbuilt = blamed_on(setting, 'Give the config that the checkpoint was made with.')
+        with unbuilt, kept_random_states(), DefaultScope.overwrite_default_scope(scope):
             model = MODELS.build(model_config)
             names = _dataset_classes(config)
         checkpoint = load_checkpoint(checkpoint_path)
         _load_strictly(model, checkpoint, checkpoint_path, _shortened(self.config))
         model.requires_grad_(False).eval()
-        classes = _meta_classes(checkpoint) or names
+        classes = _meta_classes(checkpoint, checkpoint_path) or names
         return Teacher(model, classes, checkpoint_path, self.channels_last)
 
     def _read_config(self) -> tuple[ConfigDict, str | None]:
@@ -94,8 +117,8 @@ class TeacherSource:
         else:
             config, published = Config.fromfile(self.config), None
         if 'type' not in config.get('model', {}):
-            raise ValueError(
-                f'teacher.config ({_shortened(self.config)}) has no model with a type: give a '
+            raise ArgumentError(
+                'it has no model with a type: give a '
                 "detector's config file, an mmdet:: name, or the config dict of the model itself."
             )
         return config, published
@@ -107,7 +130,7 @@ class TeacherSource:
         try:
             return config, get_config(self.config, pretrained=True).model_path
         except (AssertionError, AttributeError) as error:
-            raise ValueError(
+            raise ArgumentError(
                 f"teacher.checkpoint='auto': the model index publishes no weights for "
                 f'{self.config}. Give the path or URL of a checkpoint.'
             ) from error
@@ -143,32 +166,28 @@ class Teacher:
         # mmcv's RoIAlign takes any input for contiguous and is silently wrong on others.
         return tuple(level.contiguous() for level in levels)
 
-
-@contextmanager
-def _kept_random_states() -> Iterator[None]:
-    numpy_state, python_state = np.random.get_state(), random.getstate()
-    try:
-        # No device: the teacher is built on the CPU.
-        with torch.random.fork_rng(devices=[]):
-            yield
-    finally:
-        np.random.set_state(numpy_state)
-        random.setstate(python_state)
+    @contextmanager
+    def contiguous(self) -> Iterator[None]:
+        """Context in which the model itself may be called: RoIAlign again."""
+        if self.channels_last:
+            self.model.to(memory_format=torch.contiguous_format)
+        yield
+        if self.channels_last:
+            self.model.to(memory_format=torch.channels_last)
 
 
 def _load_strictly(model: nn.Module, checkpoint: dict, path: str, config: str) -> None:
-    state = checkpoint.get('state_dict', checkpoint)
-    state = {key.removeprefix('module.'): value for key, value in state.items()}
+    state = detector_weights(checkpoint, path)
     try:
         # torch's own loading, not MMEngine's: that one raises on rank 0 alone.
         wrong = model.load_state_dict(state, strict=False)
     except RuntimeError as error:
-        raise ValueError(
+        raise ArgumentError(
             f'The teacher checkpoint {path} does not fit teacher.config {config}: '
             f'{" ".join(str(error).split())} Give the config that the checkpoint was trained with.'
         ) from error
     if wrong.missing_keys or wrong.unexpected_keys:
-        raise ValueError(
+        raise ArgumentError(
             f'The teacher checkpoint {path} does not fit teacher.config {config}: '
             f'{_counted(wrong.missing_keys, "missing")} and '
             f'{_counted(wrong.unexpected_keys, "unexpected")}. Give the config that the '
@@ -176,10 +195,20 @@ def _load_strictly(model: nn.Module, checkpoint: dict, path: str, config: str) -
         )
 
 
-def _meta_classes(checkpoint: dict) -> tuple[str, ...] | None:
-    meta = checkpoint.get('meta', {})
-    names = {key.lower(): value for key, value in meta.get('dataset_meta', meta).items()}
-    return _as_names(names.get('classes'))
+def _meta_classes(checkpoint: dict, path: str) -> tuple[str, ...] | None:
+    meta = checkpoint_meta(checkpoint)
+    dataset_meta = meta.get('dataset_meta')
+    named = dataset_meta if isinstance(dataset_meta, Mapping) else meta
+    classes = {str(key).lower(): value for key, value in named.items()}.get('classes')
+    if classes and not (
+        isinstance(classes, str)
+        or (isinstance(classes, (list, tuple)) and all(isinstance(c, str) for c in classes))
+    ):
+        raise CheckpointError(
+            f'The teacher checkpoint {path} has classes in its meta that are no list of names '
+            f'({str(classes)[:80]}). Correct them, or remove them from the file.'
+        )
+    return _as_names(classes)
 
 
 def _dataset_classes(config: Config) -> tuple[str, ...] | None:

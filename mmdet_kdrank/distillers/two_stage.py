@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from mmdet.models.detectors import TwoStageDetector
 from mmdet.models.roi_heads import CascadeRoIHead, StandardRoIHead
 from mmdet.registry import MODELS
 from torch import Tensor, nn
+
+from mmdet_kdrank.errors import ArgumentError, ArgumentTypeError, UnsupportedError
 
 from .base import DistillMixin
 from .capture import watch_method
@@ -72,11 +74,15 @@ class DistillTwoStageDetector(DistillMixin, TwoStageDetector):
         """Classify the student's RoIs with the teacher's head, stage by stage."""
         with torch.no_grad():
             context = _context(self._teacher.model.roi_head, teacher_features)
+        record = None
         for stage, (records, (output, theirs)) in enumerate(
             zip(captured, self._outputs, strict=True)
         ):
+            if record is not None and not records and not len(record.rois):
+                # A cascade stops where it has no RoI left to refine.
+                records = [_no_roi(_bbox_heads(self)[stage], output, record)]
             if len(records) != 1:
-                raise NotImplementedError(
+                raise UnsupportedError(
                     f'{type(self.roi_head).__name__} computed the class loss of stage {stage} '
                     f'{len(records)} times, not once, so its logits '
                     'cannot be told apart. This RoI head is not supported.'
@@ -101,7 +107,7 @@ class DistillTwoStageDetector(DistillMixin, TwoStageDetector):
                 num_classes=output.num_classes,
                 labels=record.labels,
                 weights=record.weights,
-                avg_factor=float(max(len(record.rois), 1)),
+                avg_factor=float(len(record.rois)),
                 boxes=record.rois[:, 1:] if self.requires_boxes else None,
             )
             cascade = isinstance(self.roi_head, CascadeRoIHead)
@@ -125,13 +131,13 @@ class DistillTwoStageDetector(DistillMixin, TwoStageDetector):
         for side, detector in (('student', self), ('teacher', teacher)):
             roi_head = detector.roi_head
             if not isinstance(roi_head, (StandardRoIHead, CascadeRoIHead)):
-                raise TypeError(
+                raise ArgumentTypeError(
                     f"The {side}'s {type(roi_head).__name__} is neither a StandardRoIHead nor a "
                     'CascadeRoIHead, so its class logits per RoI are not known.'
                 )
         ours, theirs = _bbox_heads(self), _bbox_heads(teacher)
         if len(ours) != len(theirs):
-            raise ValueError(
+            raise ArgumentError(
                 f"The student's RoI head has {len(ours)} stages, the teacher's {len(theirs)}. "
                 'Choose a teacher with as many.'
             )
@@ -154,6 +160,13 @@ def _context(roi_head: nn.Module, features: tuple[Tensor, ...]) -> dict[str, Ten
     if getattr(roi_head, 'with_glbctx', False):
         context['glbctx_feat'] = roi_head.glbctx_head(features)[1]
     return context
+
+
+def _no_roi(head: nn.Module, output: ClassOutput, before: RoIRecord) -> RoIRecord:
+    """The record of a stage without a RoI, after one without; its output depends on the head."""
+    # DistributedDataParallel waits for a gradient of each parameter, one of 0 too.
+    zero = sum(parameter.sum() for parameter in head.parameters())
+    return replace(before, output=zero.expand(0, output.values))
 
 
 def _bbox_heads(detector: TwoStageDetector) -> list[nn.Module]:

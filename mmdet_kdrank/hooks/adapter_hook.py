@@ -10,6 +10,8 @@ from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 from mmengine.runner.checkpoint import weights_to_cpu
 
+from mmdet_kdrank.errors import ArgumentError
+
 from .distiller import distiller
 
 KEY = 'distill_adapters'
@@ -50,7 +52,7 @@ class DistillAdapterHook(Hook):
         if states and self._loaded is not None:
             features.load_adapters(self._loaded)
         elif states and runner.iter:
-            raise ValueError(
+            raise ArgumentError(
                 f'The run resumes at iteration {runner.iter}, and the checkpoint has no {KEY}: '
                 f'the adapters of distill_features.{", ".join(states)} would start anew in the '
                 'middle of the schedule. Resume one that was written with DistillAdapterHook, or '

@@ -7,6 +7,7 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
 from mmdet_kdrank.distillers.base import DistillMixin
+from mmdet_kdrank.errors import ArgumentTypeError
 
 
 def distiller(runner: Runner, hook: Hook) -> DistillMixin:
@@ -21,7 +22,7 @@ def distiller(runner: Runner, hook: Hook) -> DistillMixin:
     """
     model = runner.model.module if is_model_wrapper(runner.model) else runner.model
     if not isinstance(model, DistillMixin):
-        raise TypeError(
+        raise ArgumentTypeError(
             f'{type(hook).__name__} works on a distilling detector, and the model is a '
             f'{type(model).__name__}. Take the hook out of custom_hooks, or set model.type to '
             'DistillSingleStageDetector or DistillTwoStageDetector.'

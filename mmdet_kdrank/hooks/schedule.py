@@ -7,6 +7,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mmdet_kdrank.errors import ArgumentError, ArgumentTypeError
 from mmdet_kdrank.ops.checks import check_choice, check_count
 
 
@@ -67,7 +68,7 @@ class Linear:
         check_count('begin', self.begin, least=0)
         check_count('end', self.end)
         if self.end < self.begin + 2:
-            raise ValueError(
+            raise ArgumentError(
                 f'begin={self.begin} and end={self.end} leave no two steps for the factor to '
                 f'change in. Set end to {self.begin + 2} or more'
                 f'{", or count iterations with by_epoch=False" if self.by_epoch else ""}.'
@@ -118,19 +119,19 @@ class Schedule:
 
     def __init__(self, pieces: Sequence[dict]) -> None:
         if not pieces or not isinstance(pieces, Sequence):
-            raise TypeError(f'it must be a list of pieces, at least one, not {pieces!r}.')
+            raise ArgumentTypeError(f'it must be a list of pieces, at least one, not {pieces!r}.')
         self.pieces = [_build(index, piece) for index, piece in enumerate(pieces)]
         self.by_epoch = self.pieces[0].by_epoch
         for index, (piece, following) in enumerate(
             zip(self.pieces, self.pieces[1:], strict=False), 1
         ):
             if following.by_epoch != self.by_epoch:
-                raise ValueError(
+                raise ArgumentError(
                     f'piece 0 has by_epoch={self.by_epoch} and piece {index} '
                     f'by_epoch={following.by_epoch}. Count all in epochs, or all in iterations.'
                 )
             if following.begin < piece.end:
-                raise ValueError(
+                raise ArgumentError(
                     f'piece {index} begins at {following.begin}, before the one in front of it '
                     f'ends, at {piece.end}. Let the pieces follow each other.'
                 )
@@ -158,4 +159,4 @@ def _build(index: int, piece: dict) -> Constant | Linear:
 
 def _check_factor(argument: str, value: float) -> None:
     if not (isinstance(value, (int, float)) and 0 <= value < math.inf):
-        raise ValueError(f'{argument}={value!r} must be a finite number of at least 0.')
+        raise ArgumentError(f'{argument}={value!r} must be a finite number of at least 0.')

@@ -9,6 +9,8 @@ from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
+from mmdet_kdrank.errors import ArgumentError
+
 from .distiller import distiller
 from .schedule import Schedule
 
@@ -46,7 +48,7 @@ class DistillWeightHook(Hook):
         known = distiller(runner, self).distill_factors
         for name, schedule in self.schedules.items():
             if name not in known:
-                raise ValueError(
+                raise ArgumentError(
                     f'DistillWeightHook.schedules.{name}: neither distill_losses nor '
                     f'distill_features has this entry. Choose among {", ".join(known) or "none"}.'
                 )
@@ -56,7 +58,7 @@ class DistillWeightHook(Hook):
                 else ('iterations', runner.max_iters)
             )
             if schedule.end > last:
-                raise ValueError(
+                raise ArgumentError(
                     f'DistillWeightHook.schedules.{name} goes on until {schedule.end} {unit} are '
                     f'over, and training ends after {last}. Let its pieces begin and end by then, '
                     'or set by_epoch to what they count.'

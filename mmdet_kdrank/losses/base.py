@@ -4,7 +4,8 @@ import torch
 from mmdet.models.losses.utils import weight_reduce_loss
 from torch import Tensor, nn
 
-from mmdet_kdrank.ops.checks import check_choice, check_logits
+from mmdet_kdrank.errors import ArgumentError
+from mmdet_kdrank.ops.checks import check_choice, check_logits, check_number
 
 _REDUCTIONS = ('none', 'mean', 'sum')
 
@@ -26,7 +27,7 @@ class LogitDistillLoss(nn.Module):
         loss_weight: Factor on the result.
 
     Raises:
-        ValueError: If ``reduction`` is none of the three.
+        ValueError: If ``reduction`` is none of the three, or ``loss_weight`` no finite number.
 
     Example:
         >>> class SquaredError(LogitDistillLoss):
@@ -43,6 +44,7 @@ class LogitDistillLoss(nn.Module):
     def __init__(self, reduction: str = 'mean', loss_weight: float = 1.0) -> None:
         super().__init__()
         check_choice('reduction', reduction, _REDUCTIONS)
+        check_number('loss_weight', loss_weight)
         self.reduction = reduction
         self.loss_weight = loss_weight
 
@@ -94,18 +96,18 @@ class LogitDistillLoss(nn.Module):
             reduction = reduction_override
         rows = pred.shape[:1]
         if weight is not None and weight.shape != rows:
-            raise ValueError(
+            raise ArgumentError(
                 f'weight has shape {tuple(weight.shape)}; it must be {tuple(rows)}, one factor for '
                 'each row of pred.'
             )
         if self.requires_labels != (labels is not None):
-            raise ValueError(
+            raise ArgumentError(
                 f'{type(self).__name__} has requires_labels={self.requires_labels}, but labels '
                 f'were {"not " if labels is None else ""}passed; pass labels exactly where it is '
                 'True.'
             )
         if labels is not None and labels.shape != rows:
-            raise ValueError(
+            raise ArgumentError(
                 f'labels have shape {tuple(labels.shape)}; it must be {tuple(rows)}, one class '
                 'index for each row of pred.'
             )

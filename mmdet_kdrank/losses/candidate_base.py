@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from mmdet_kdrank.distillers.samples import DistillSamples
+from mmdet_kdrank.distributed import global_avg_factor
+from mmdet_kdrank.errors import ArgumentError, UnsupportedError
 from mmdet_kdrank.losses.candidate_rows import CandidateRows, class_rows, object_rows
 from mmdet_kdrank.ops.checks import check_choice, check_count
 
@@ -18,8 +20,9 @@ class CandidateLoss(nn.Module):
     all samples of a head: the distiller reads ``requires_samples`` and calls ``loss(samples)``, on
     columns matched by class name and before the selector.
 
-    The result is the sum over the rows divided by their number, at least 1, in this process's
-    batch. Without a row it is zero and has a graph.
+    The result is the sum over the rows divided by their number, at least 1; with several ranks by
+    their mean number a rank (:func:`~mmdet_kdrank.distributed.global_avg_factor`), so that every
+    rank has to call it. Without a row it is zero and has a graph.
 
     A subclass writes :meth:`row_loss` and registers itself in ``mmdet.registry.MODELS``.
 
@@ -72,9 +75,9 @@ class CandidateLoss(nn.Module):
         check_choice('scope', scope, ('image', 'batch'))
         check_count('candidates', candidates, least=2)
         if not 0 < score_thr < 1:
-            raise ValueError(f'score_thr={score_thr!r} must be a score between 0 and 1.')
+            raise ArgumentError(f'score_thr={score_thr!r} must be a score between 0 and 1.')
         if (rows, scope) == ('object', 'batch'):
-            raise ValueError(
+            raise ArgumentError(
                 "scope='batch' with rows='object': an object lies in one image. Leave scope out, "
                 "or use rows='class'."
             )
@@ -97,7 +100,7 @@ class CandidateLoss(nn.Module):
         Returns:
             Shape (R,).
         """
-        raise NotImplementedError(
+        raise UnsupportedError(
             f'{type(self).__name__} must define row_loss(student, teacher, valid).'
         )
 
@@ -118,18 +121,19 @@ class CandidateLoss(nn.Module):
             with torch.no_grad():
                 rows = self.choose(samples)
                 teacher = rows.values(samples.teacher, softmax)
+            avg_factor = global_avg_factor(len(rows), samples.student.device)
             if not len(rows):
                 return samples.student[:0].float().sum()
             student = rows.values(samples.student, softmax)
             loss = self.row_loss(student, teacher, rows.valid)
-            return self.loss_weight * loss.sum() / len(rows)
+            return self.loss_weight * loss.sum() / avg_factor
 
     def choose(self, samples: DistillSamples) -> CandidateRows:
         """The rows of a batch."""
         if self.rows == 'class':
             return class_rows(samples, self.candidates, self.score_thr, self.scope == 'image')
         if samples.labels is None or samples.boxes is None or samples.ground_truth is None:
-            raise ValueError(
+            raise ArgumentError(
                 f"{type(self).__name__}(rows='object') needs samples with labels, boxes and "
                 "ground_truth. Use rows='class', which needs none of them."
             )

@@ -7,6 +7,7 @@ from typing import Any
 from mmdet.registry import MODELS
 from torch import Tensor
 
+from mmdet_kdrank.errors import ArgumentError
 from mmdet_kdrank.losses.candidate_base import CandidateLoss
 from mmdet_kdrank.losses.kendall_rank import KendallRankLoss
 from mmdet_kdrank.ops import FORMS
@@ -83,7 +84,7 @@ class CandidateRankLoss(CandidateLoss):
             backend=backend,
         )
         if self.candidates < FORMS[form].min_columns:
-            raise ValueError(
+            raise ArgumentError(
                 f'candidates={self.candidates} with form={form!r}: the coefficient of so few is '
                 f'constant. Use at least {FORMS[form].min_columns}.'
             )

@@ -2,12 +2,13 @@
 
 from typing import Any
 
+import torch
 import torch.nn.functional as F
 from mmdet.registry import MODELS
 from torch import Tensor
 
 from mmdet_kdrank.losses.base import LogitDistillLoss
-from mmdet_kdrank.ops.checks import check_choice, check_positive
+from mmdet_kdrank.ops.checks import check_choice, check_number, check_positive
 
 
 @MODELS.register_module()
@@ -61,6 +62,8 @@ class DISTLoss(LogitDistillLoss):
         super().__init__(**options)
         check_positive('temperature', temperature)
         check_choice('activation', activation, ('softmax', 'sigmoid'))
+        check_number('beta', beta)
+        check_number('gamma', gamma)
         self.beta, self.gamma = beta, gamma
         self.temperature = temperature
         self.activation = activation
@@ -77,6 +80,11 @@ class DISTLoss(LogitDistillLoss):
 
 
 def _pearson_distance(a: Tensor, b: Tensor, dim: int) -> Tensor:
-    return 1 - F.cosine_similarity(
-        a - a.mean(dim, keepdim=True), b - b.mean(dim, keepdim=True), dim=dim
-    )
+    return 1 - F.cosine_similarity(_centred(a, dim), _centred(b, dim), dim=dim)
+
+
+def _centred(scores: Tensor, dim: int) -> Tensor:
+    centred = scores - scores.mean(dim, keepdim=True)
+    # What rounding the mean leaves of equal scores would correlate by chance.
+    noise = 8 * torch.finfo(scores.dtype).eps * scores.detach().norm(dim=dim, keepdim=True)
+    return centred * (centred.detach().norm(dim=dim, keepdim=True) > noise)

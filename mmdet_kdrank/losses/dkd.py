@@ -9,7 +9,7 @@ from torch import Tensor
 
 from mmdet_kdrank.losses.base import LogitDistillLoss
 from mmdet_kdrank.losses.target_split import split_target
-from mmdet_kdrank.ops.checks import check_positive
+from mmdet_kdrank.ops.checks import check_number, check_positive
 
 
 @MODELS.register_module()
@@ -58,6 +58,8 @@ class DKDLoss(LogitDistillLoss):
     ) -> None:
         super().__init__(**options)
         check_positive('temperature', temperature)
+        check_number('alpha', alpha)
+        check_number('beta', beta)
         self.alpha = alpha
         self.beta = beta
         self.temperature = temperature

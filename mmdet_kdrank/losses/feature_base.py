@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mmdet_kdrank.errors import ArgumentError
+
 
 class FeatureDistillLoss(nn.Module):
     """Choice of levels, checks, resizing and precision around a loss per level.
@@ -48,7 +50,7 @@ class FeatureDistillLoss(nn.Module):
             and all(isinstance(level, int) and level >= 0 for level in levels)
             and len(set(levels)) == len(levels)
         ):
-            raise ValueError(
+            raise ArgumentError(
                 f'levels={levels!r} must be distinct indices from 0 on, such as [0, 1, 2]; leave '
                 'it out for all levels.'
             )
@@ -96,7 +98,7 @@ class FeatureDistillLoss(nn.Module):
         for place, level in enumerate(self._chosen(len(student), len(teacher))):
             ours, theirs = student[level], teacher[level].detach()
             if len(ours) != len(theirs):
-                raise ValueError(
+                raise ArgumentError(
                     f'level {level} has {len(ours)} maps in the student and {len(theirs)} in the '
                     "teacher, so they do not belong to the same images. A student's backbone or "
                     'neck that multiplies the batch has no features to compare.'
@@ -105,7 +107,7 @@ class FeatureDistillLoss(nn.Module):
                 ours = self.adapt(ours.to(_full(ours.dtype)), place)
                 theirs = theirs.to(_full(theirs.dtype))
                 if ours.shape[1] != theirs.shape[1]:
-                    raise ValueError(
+                    raise ArgumentError(
                         f'level {level} has {ours.shape[1]} channels in the student and '
                         f'{theirs.shape[1]} in the teacher, and {type(self).__name__} compares '
                         f'channel with channel. {self.mend}.'
@@ -120,13 +122,13 @@ class FeatureDistillLoss(nn.Module):
         counts = f"the student's neck gives {ours} levels, the teacher's {theirs}"
         if self.levels is None:
             if ours != theirs:
-                raise ValueError(
+                raise ArgumentError(
                     f'{counts}. Give both necks the same levels, or name with levels=[…] the '
                     'indices at which they correspond.'
                 )
             return range(ours)
         if max(self.levels) >= min(ours, theirs):
-            raise ValueError(
+            raise ArgumentError(
                 f'levels={list(self.levels)} names level {max(self.levels)}, and {counts}. The '
                 f'last that both have is {min(ours, theirs) - 1}.'
             )

@@ -7,6 +7,7 @@ from mmdet.registry import MODELS
 from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 
+from mmdet_kdrank.errors import ArgumentError
 from mmdet_kdrank.losses.feature_base import FeatureDistillLoss
 
 
@@ -51,7 +52,7 @@ class FeatureMimicLoss(FeatureDistillLoss):
         super().__init__(**options)
         count = len(student_channels if self.levels is None else self.levels)
         if not len(student_channels) == len(teacher_channels) == count > 0:
-            raise ValueError(
+            raise ArgumentError(
                 f'student_channels={list(student_channels)}, teacher_channels='
                 f'{list(teacher_channels)} and levels={self.levels} must name the same number of '
                 'levels: each has an adapter of its own.'
@@ -65,7 +66,7 @@ class FeatureMimicLoss(FeatureDistillLoss):
         """The adapter's output, shape (B, teacher_channels, h, w)."""
         adapter = self.adapters[place]
         if level.shape[1] != adapter.in_channels:
-            raise ValueError(
+            raise ArgumentError(
                 f'the adapter in place {place} takes {adapter.in_channels} channels, and the '
                 f"student's level has {level.shape[1]}. Correct student_channels."
             )
@@ -78,7 +79,7 @@ class FeatureMimicLoss(FeatureDistillLoss):
     def _chosen(self, ours: int, theirs: int) -> Sequence[int]:
         chosen = super()._chosen(ours, theirs)
         if len(chosen) != len(self.adapters):
-            raise ValueError(
+            raise ArgumentError(
                 f'there are adapters for {len(self.adapters)} levels, and the necks give '
                 f'{len(chosen)}. Give student_channels and teacher_channels a number for each, or '
                 'name those to compare with levels=[…].'

@@ -3,6 +3,7 @@
 from mmdet.registry import MODELS
 from torch import Tensor
 
+from mmdet_kdrank.errors import ArgumentError
 from mmdet_kdrank.losses.base import LogitDistillLoss
 from mmdet_kdrank.losses.shuffles import Shuffles
 from mmdet_kdrank.ops import BACKENDS, FORMS, SURROGATES, grouped_kendall_tau, kendall_tau
@@ -97,7 +98,7 @@ class KendallRankLoss(LogitDistillLoss):
         check_positive('standardize_eps', standardize_eps)
         check_count('class_groups', class_groups)
         if class_groups > 1 and form != 'kendall':
-            raise ValueError(
+            raise ArgumentError(
                 f'class_groups={class_groups} with form={form!r}: a ratio of means over sampled '
                 "pairs is biased. Use form='kendall', or class_groups=1, which takes all pairs."
             )
@@ -121,7 +122,9 @@ class KendallRankLoss(LogitDistillLoss):
         """
         if self.standardize:
             pred = standardize_rows(pred, self.standardize_eps, valid)
-            soft_label = standardize_rows(soft_label, self.standardize_eps, valid)
+            if not self.options['exact_teacher']:
+                # The sign of a difference stays, but for near-ties that rounding would merge.
+                soft_label = standardize_rows(soft_label, self.standardize_eps, valid)
         if self.class_groups == 1:
             return 1 - kendall_tau(pred, soft_label, valid, **self.options)
         orders = self.shuffles.draw(pred.shape[1], pred.device)

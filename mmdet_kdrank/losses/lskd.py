@@ -6,6 +6,7 @@ from typing import Any
 from mmdet.registry import MODELS
 from torch import Tensor
 
+from mmdet_kdrank.errors import ArgumentError, ArgumentTypeError
 from mmdet_kdrank.losses.base import LogitDistillLoss
 from mmdet_kdrank.losses.kendall_rank import standardize_rows
 from mmdet_kdrank.ops.checks import check_positive
@@ -55,7 +56,7 @@ class LSKDLoss(LogitDistillLoss):
         self.eps = eps
         self.loss = MODELS.build(loss)
         if getattr(self.loss, 'requires_samples', False):
-            raise ValueError(
+            raise ArgumentError(
                 f'{type(self.loss).__name__} compares samples, and LSKDLoss standardises the '
                 'classes of each. Enter it in distill_losses by itself.'
             )
@@ -64,7 +65,7 @@ class LSKDLoss(LogitDistillLoss):
         try:
             signature.bind(None, None, reduction_override='none', **self._extra(None))
         except TypeError as error:
-            raise TypeError(
+            raise ArgumentTypeError(
                 f'LSKDLoss asks the loss inside for one value a row, and '
                 f'{type(self.loss).__name__}.forward{signature} cannot be called with '
                 "reduction_override='none'. Give it a subclass whose forward can."
@@ -79,7 +80,7 @@ class LSKDLoss(LogitDistillLoss):
             **self._extra(labels),
         )
         if loss.shape != pred.shape[:1]:
-            raise ValueError(
+            raise ArgumentError(
                 f"{type(self.loss).__name__} with reduction_override='none' has shape "
                 f'{tuple(loss.shape)}, not one value for each of {len(pred)} rows: reduce it over '
                 'the classes.'

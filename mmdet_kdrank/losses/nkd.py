@@ -7,7 +7,7 @@ from torch import Tensor
 
 from mmdet_kdrank.losses.base import LogitDistillLoss
 from mmdet_kdrank.losses.target_split import split_target
-from mmdet_kdrank.ops.checks import check_positive
+from mmdet_kdrank.ops.checks import check_number, check_positive
 
 
 @MODELS.register_module()
@@ -48,6 +48,7 @@ class NKDLoss(LogitDistillLoss):
     def __init__(self, gamma: float = 1.5, temperature: float = 1.0, **options: Any) -> None:
         super().__init__(**options)
         check_positive('temperature', temperature)
+        check_number('gamma', gamma)
         self.gamma, self.temperature = gamma, temperature
 
     def row_loss(self, pred: Tensor, soft_label: Tensor, labels: Tensor) -> Tensor:

@@ -6,7 +6,9 @@ import torch.nn.functional as F
 from mmdet.registry import MODELS
 from torch import Tensor
 
+from mmdet_kdrank.errors import ArgumentError
 from mmdet_kdrank.losses.base import LogitDistillLoss
+from mmdet_kdrank.ops.checks import check_number
 
 
 @MODELS.register_module()
@@ -42,8 +44,9 @@ class QualityFocalKDLoss(LogitDistillLoss):
 
     def __init__(self, beta: float = 1.0, **options: Any) -> None:
         super().__init__(**options)
-        if not beta >= 1:
-            raise ValueError(f'beta={beta!r} must be at least 1; for 0 there is BinaryKDLoss.')
+        check_number('beta', beta)
+        if beta < 1:
+            raise ArgumentError(f'beta={beta!r} must be at least 1; for 0 there is BinaryKDLoss.')
         self.beta = beta
 
     def row_loss(self, pred: Tensor, soft_label: Tensor) -> Tensor:

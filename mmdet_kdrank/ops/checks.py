@@ -6,24 +6,32 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
+from mmdet_kdrank.errors import ArgumentError, ArgumentTypeError
+
 
 def check_choice(argument: str, value: str, known: Iterable[str]) -> None:
     """Raises ValueError unless ``value`` is one of ``known``."""
     known = sorted(known)
     if value not in known:
-        raise ValueError(f'{argument}={value!r} is unknown; choose one of {", ".join(known)}.')
+        raise ArgumentError(f'{argument}={value!r} is unknown; choose one of {", ".join(known)}.')
 
 
 def check_positive(argument: str, value: float) -> None:
     """Raises ValueError unless ``value`` is a positive, finite number."""
     if not (isinstance(value, (int, float)) and 0 < value < math.inf):
-        raise ValueError(f'{argument}={value!r} must be a positive, finite number.')
+        raise ArgumentError(f'{argument}={value!r} must be a positive, finite number.')
+
+
+def check_number(argument: str, value: float) -> None:
+    """Raises ValueError unless ``value`` is a finite number."""
+    if not (isinstance(value, (int, float)) and math.isfinite(value)):
+        raise ArgumentError(f'{argument}={value!r} must be a finite number.')
 
 
 def check_count(argument: str, value: int, least: int = 1) -> None:
     """Raises ValueError unless ``value`` is a whole number of at least ``least``."""
     if not (isinstance(value, int) and value >= least):
-        raise ValueError(f'{argument}={value!r} must be a whole number of at least {least}.')
+        raise ArgumentError(f'{argument}={value!r} must be a whole number of at least {least}.')
 
 
 def check_logits(student: Tensor, teacher: Tensor, names: Iterable[str]) -> None:
@@ -41,30 +49,32 @@ def check_logits(student: Tensor, teacher: Tensor, names: Iterable[str]) -> None
     student_name, teacher_name = names
     for name, value in ((student_name, student), (teacher_name, teacher)):
         if not isinstance(value, Tensor):
-            raise TypeError(f'{name} must be a tensor of logits, not {type(value).__name__}.')
+            raise ArgumentTypeError(
+                f'{name} must be a tensor of logits, not {type(value).__name__}.'
+            )
         if not value.is_floating_point():
-            raise TypeError(
+            raise ArgumentTypeError(
                 f'{name} has dtype {value.dtype}; logits are floating point: pass {name}.float(), '
                 'and scores rather than class indices.'
             )
         if value.ndim != 2:
-            raise ValueError(
+            raise ArgumentError(
                 f'{name} has shape {tuple(value.shape)}; it must be (N, C), one row per sample and '
                 'one column per class: flatten the sample axes into the first.'
             )
     if student.shape != teacher.shape:
-        raise ValueError(
+        raise ArgumentError(
             f'{student_name} has shape {tuple(student.shape)} and {teacher_name} '
             f'{tuple(teacher.shape)}; row by row and column by column they must belong to the same '
             'sample and class: select the common classes first.'
         )
     if student.shape[1] < 2:
-        raise ValueError(
+        raise ArgumentError(
             f'{student_name} and {teacher_name} have C = {student.shape[1]} columns; a ranking '
             'needs at least 2 classes.'
         )
     if student.device != teacher.device:
-        raise ValueError(
+        raise ArgumentError(
             f'{student_name} is on {student.device} and {teacher_name} on {teacher.device}; move '
             'them to one device.'
         )
@@ -76,9 +86,9 @@ def check_mask(mask: Tensor | None, like: Tensor) -> None:
         return
     if not isinstance(mask, Tensor) or mask.dtype != torch.bool:
         kind = mask.dtype if isinstance(mask, Tensor) else type(mask).__name__
-        raise TypeError(f'mask must be a bool tensor, not {kind}: pass mask != 0, say.')
+        raise ArgumentTypeError(f'mask must be a bool tensor, not {kind}: pass mask != 0, say.')
     if mask.shape != like.shape or mask.device != like.device:
-        raise ValueError(
+        raise ArgumentError(
             f'mask has shape {tuple(mask.shape)} on {mask.device}; it must have that of the '
             f'logits, {tuple(like.shape)} on {like.device}: expand a mask of classes to all rows.'
         )

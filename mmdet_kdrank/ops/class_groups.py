@@ -22,6 +22,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from mmdet_kdrank.errors import ArgumentError, ArgumentTypeError
 from mmdet_kdrank.ops.checks import check_count, check_logits
 from mmdet_kdrank.ops.kendall import kendall_tau
 
@@ -69,27 +70,31 @@ def grouped_kendall_tau(
     check_count('groups', groups)
     rows, columns = student.shape
     if 'mask' in options:
-        raise TypeError(
+        raise ArgumentTypeError(
             'grouped_kendall_tau takes no mask: the number of valid pairs in a group would be '
             'random, and the estimate biased. Use kendall_tau.'
         )
     if options.get('form', 'kendall') != 'kendall':
-        raise ValueError(
+        raise ArgumentError(
             f'form={options["form"]!r} is no mean over pairs: estimated from groups it would be '
             "biased. Use form='kendall', or all pairs."
         )
     if groups > columns // 2:
-        raise ValueError(
+        raise ArgumentError(
             f'{groups} groups of C = {columns} classes leave one alone, which has no pair; use at '
             f'most {columns // 2}.'
         )
+    if orders.dtype not in (torch.int32, torch.int64):
+        raise ArgumentTypeError(
+            f'orders has dtype {orders.dtype}; it holds class indices: pass orders.long().'
+        )
     if orders.ndim != 2 or orders.shape[1] != columns or not len(orders):
-        raise ValueError(
+        raise ArgumentError(
             f'orders has shape {tuple(orders.shape)}; it must be (K, {columns}), with one '
             'permutation of the classes or more.'
         )
     if orders.device != student.device:
-        raise ValueError(f'orders is on {orders.device}; move it to {student.device}.')
+        raise ArgumentError(f'orders is on {orders.device}; move it to {student.device}.')
 
     orders = orders[: max(1, rows)]
     student, teacher = (_shuffled(logits, orders) for logits in (student, teacher))

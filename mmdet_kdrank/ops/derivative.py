@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from mmdet_kdrank.errors import StateError
 from mmdet_kdrank.ops.backends import PairRequest, choose
 from mmdet_kdrank.ops.backends.base import sum_dtype
 from mmdet_kdrank.ops.forms import FORMS
@@ -86,7 +87,7 @@ def refuse_second_order(ctx: Any, *grads: Tensor) -> None:
     Raises:
         RuntimeError: Always.
     """
-    raise RuntimeError(
+    raise StateError(
         'kendall_tau is differentiable once: its gradient has no derivative. Leave it out of what '
         'is differentiated twice (detach it), as in a gradient penalty.'
     )

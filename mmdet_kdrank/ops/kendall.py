@@ -12,6 +12,7 @@ of the sign, phi_k(x) = phi(k x) -> sgn(x) as k -> inf, and sums over the P = n 
 import torch
 from torch import Tensor
 
+from mmdet_kdrank.errors import ArgumentError
 from mmdet_kdrank.ops import library
 from mmdet_kdrank.ops.backends import BACKENDS
 from mmdet_kdrank.ops.checks import check_choice, check_logits, check_mask, check_positive
@@ -94,7 +95,7 @@ def kendall_tau(
     check_positive('steepness', steepness)
     check_positive('eps', eps)
     if student.shape[1] < FORMS[form].min_columns:
-        raise ValueError(
+        raise ArgumentError(
             f'form={form!r} on C = {student.shape[1]} classes is the constant +1 or -1 and has no '
             "gradient; use form='kendall'."
         )

@@ -48,6 +48,13 @@ def test_without_weights_anything_but_a_mean_is_refused(logits, weight, avg_fact
         call_loss('loss_own', Plain(), *logits, torch.tensor(weight), avg_factor)
 
 
+def test_the_mean_of_a_rank_counts_by_its_share_of_all_rows(logits):
+    alone = call_loss('loss_own', Plain(), *logits, torch.ones(4), 4.0)
+    # Four rows here and twelve on another rank: the mean over two ranks divides by 16.
+    shared = call_loss('loss_own', Plain(), *logits, torch.ones(4), 8.0, count=4.0)
+    torch.testing.assert_close(shared, alone / 2)
+
+
 @pytest.mark.parametrize('weight', [[1, 1, 1, 1], [2, 0, 1, 0.5]])
 def test_with_weights_they_are_passed(logits, weight):
     weight = torch.tensor(weight, dtype=torch.float32)

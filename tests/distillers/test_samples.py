@@ -54,7 +54,7 @@ def test_take_keeps_rows_together_and_counts_them():
     assert taken.avg_factor == 2
 
 
-def test_take_nothing_has_a_graph_and_a_normaliser_of_one():
+def test_take_nothing_has_a_graph_and_counts_nothing():
     taken = samples().take(torch.tensor([], dtype=torch.long))
-    assert taken.avg_factor == 1
+    assert taken.avg_factor == 0
     assert taken.student.sum().requires_grad

@@ -202,3 +202,12 @@ def test_a_roi_head_that_computes_its_class_loss_twice_is_refused(tmp_path):
     model = build(distiller_config(student, small_config(FASTER), checkpoint))
     with pytest.raises(NotImplementedError, match='TwiceRoIHead.*stage 0 2 times, not once'):
         training_losses(model)
+
+
+def test_a_cascade_without_a_roi_gives_every_stage_a_gradient(cascade):
+    cascade.train_cfg.rpn_proposal.min_bbox_size = 10_000
+    losses = training_losses(cascade, boxes=0)
+    assert all(losses[f's{stage}.loss_kd'] == 0 for stage in range(3))
+    cascade.parse_losses(losses)[0].backward()
+    for head in cascade.roi_head.bbox_head:
+        assert all(p.grad is not None and not p.grad.any() for p in head.parameters())

@@ -8,9 +8,13 @@ from contextlib import nullcontext
 
 import pytest
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from mmdet.registry import MODELS
 from torch import Tensor
 
+from mmdet_kdrank.losses import LogitDistillLoss
+from tests.layouts import DTYPES, logits
 from tests.ops.oracle import DEVICES
 
 ROWS, CLASSES = 6, 7
@@ -41,6 +45,8 @@ class LossConformance:
     empty_mean = 0.0
     # Relative error under autocast. Computed in float32, it is float32's.
     autocast_rtol = 1e-5
+    # Whether equal and almost equal logits give about the same value.
+    conditioned = True
     # Whether float16 input is computed on a CPU.
     half_on_cpu = True
 
@@ -134,6 +140,42 @@ class LossConformance:
         soft_label.requires_grad_()
         self.call(self.build(), pred, soft_label, labels).backward()
         assert soft_label.grad is None and pred.grad is not None
+
+    @settings(
+        max_examples=60,
+        derandomize=True,
+        deadline=None,
+        # One suite, run by a class for each loss.
+        suppress_health_check=[HealthCheck.differing_executors],
+    )
+    @given(data=st.data())
+    def test_any_layout_dtype_and_size(self, data):
+        loss = self.build(reduction='none')
+        ours = isinstance(loss, LogitDistillLoss)
+        dtype = data.draw(st.sampled_from(DTYPES if ours else [torch.float32, torch.float64]))
+        rows, columns = data.draw(st.integers(1, 5)), data.draw(st.integers(CLASSES, 12))
+        pred, soft_label = (data.draw(logits(rows, columns, dtype)) for _ in range(2))
+        labels = torch.arange(rows) % columns
+        leaf = pred.detach().requires_grad_()
+        actual = self.call(loss, leaf, soft_label, labels)
+        actual.sum().backward()
+        # The oracles are written to be read, and overflow; the loss itself in float64 does not.
+        plain = [tensor.double().contiguous() for tensor in (pred, soft_label)]
+        expected = self.call(self.build(reduction='none'), *plain, labels)
+        assert actual.isfinite().all() and expected.isfinite().all()
+        if self.conditioned:
+            slack = 1e-9 if dtype is torch.float64 else 1e-4
+            # Differences of logits are as exact as the logits are.
+            rounding = 4 * torch.finfo(actual.dtype).eps * max(x.abs().max() for x in plain).item()
+            torch.testing.assert_close(
+                actual.double(),
+                expected,
+                rtol=0,
+                atol=slack * max(1.0, expected.abs().max().item()) + rounding,
+            )
+        # Half precision overflows where the true gradient is beyond its range, and only there.
+        if dtype is not torch.float16:
+            assert leaf.grad.isfinite().all()
 
     def test_holds_no_state(self):
         """The student's checkpoint stays as it is."""

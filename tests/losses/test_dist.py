@@ -10,6 +10,8 @@ from tests.losses.conformance import CLASSES, ROWS, LossConformance, batch
 class TestDIST(LossConformance):
     type = 'DISTLoss'
     beta, gamma, temperature = 1.0, 1.0, 1.0
+    # The correlation of almost equal scores is anything.
+    conditioned = False
 
     def scores(self, logits):
         return logits.exp() / logits.exp().sum(1, keepdim=True)
@@ -81,3 +83,15 @@ def test_one_row_and_equal_scores_have_a_finite_gradient(activation):
 def test_refuses(arguments, message):
     with pytest.raises(ValueError, match=message):
         DISTLoss(**arguments)
+
+
+@pytest.mark.parametrize('dtype', [torch.float32, torch.float64])
+@pytest.mark.parametrize('classes', [7, 10, 80, 1203])
+@pytest.mark.parametrize('activation', ['softmax', 'sigmoid'])
+def test_equal_scores_have_no_correlation_and_no_gradient(dtype, classes, activation):
+    """As documented; what rounding leaves of them has one, and a gradient of 1e8."""
+    pred = torch.full((5, classes), -0.125, dtype=dtype, requires_grad=True)
+    loss = DISTLoss(activation=activation, reduction='none')(pred, pred.detach())
+    assert loss.tolist() == [2.0] * 5
+    loss.sum().backward()
+    assert not pred.grad.any()

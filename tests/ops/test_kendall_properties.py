@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from mmdet_kdrank.ops import BACKENDS, FORMS, SURROGATES, kendall_tau
+from tests.layouts import DTYPES, logits
 from tests.ops.oracle import SOFT, accepts, best_dtype
 
 few = settings(deadline=None, derandomize=True, max_examples=40)
@@ -146,3 +147,50 @@ def test_equal_logits_are_no_maximum_of_the_soft_kendall_form(surrogate):
     assert kendall_tau(2 * teacher, teacher, **options) > kendall_tau(teacher, teacher, **options)
     steep = {'steepness': 1e3, 'surrogate': surrogate}
     assert gradient(teacher, teacher, steep).abs().max() < 1e-3
+
+
+@st.composite
+def any_calls(draw):
+    """Tensors of any layout, dtype and size, with or without a mask, N = 0 among them."""
+    dtype = draw(st.sampled_from(DTYPES))
+    rows, columns = draw(st.integers(0, 5)), draw(st.integers(3, 40))
+    student, teacher = (draw(logits(rows, columns, dtype)) for _ in range(2))
+    mask = draw(st.none() | st.just(student) | st.just(teacher))
+    if mask is not None:
+        mask = mask > 0
+    backend = draw(st.sampled_from([*sorted(set(BACKENDS) - {'triton', 'reference'}), 'auto']))
+    exact = draw(st.booleans())
+    known = [
+        name for name in SOFT if backend == 'auto' or accepts(backend, 'cpu', dtype, name, exact)
+    ]
+    if not known:
+        backend, known = 'auto', SOFT
+    options = {
+        'surrogate': draw(st.sampled_from(known)),
+        'exact_teacher': exact,
+        'steepness': draw(st.sampled_from([0.01, 1.0, 30.0])),
+        'form': draw(st.sampled_from(list(FORMS))),
+        'mask': mask,
+    }
+    return student, teacher, backend, options
+
+
+@settings(few, max_examples=200)
+@given(any_calls())
+def test_any_layout_equals_the_reference_on_plain_float64(call):
+    student, teacher, backend, options = call
+    leaf = student.detach().requires_grad_()
+    tau = kendall_tau(leaf, teacher, backend=backend, **options)
+    (grad,) = torch.autograd.grad(tau.sum(), leaf)
+    exact = student.double().contiguous().requires_grad_()
+    expected = kendall_tau(exact, teacher.double().contiguous(), backend='reference', **options)
+    (grad_expected,) = torch.autograd.grad(expected.sum(), exact)
+    assert tau.dtype is torch.promote_types(student.dtype, torch.float32)
+    assert grad.dtype is student.dtype and grad.shape == student.shape
+    slack = 1e-5 if tau.dtype is torch.float32 else 1e-11
+    torch.testing.assert_close(tau.double(), expected, rtol=0, atol=slack)
+    # The cosine form's gradient grows as 1 / eps, and half precision rounds it once more.
+    scale = options['steepness'] * (100 if options['form'] == 'cosine' else 1)
+    rtol = 2 * torch.finfo(student.dtype).eps if student.dtype.itemsize == 2 else 0
+    tiny = torch.finfo(student.dtype).smallest_normal
+    torch.testing.assert_close(grad.double(), grad_expected, rtol=rtol, atol=slack * scale + tiny)

@@ -9,11 +9,6 @@ import pytest
 from tests.tools.conftest import ROOT, call, scalars
 
 SCRIPTS = sorted(path.name for path in (ROOT / 'tools').glob('*.sh'))
-# MMEngine picks a GPU for each rank whatever the backend; here the ranks are CPU processes.
-CPU_RANKS = """
-import torch
-torch.cuda.set_device = lambda device: None
-"""
 
 
 @pytest.fixture
@@ -41,6 +36,14 @@ def test_dist_train(recorded):
     assert {'--nnodes=1', '--node_rank=0', '--nproc_per_node=4'} <= set(got)
     wanted = ['tools/train.py', 'c.py', '--cfg-options', 'a=b c', '--launcher', 'pytorch']
     assert got[-6:] == wanted
+
+
+def test_dist_train_with_a_rendezvous_and_restarts(recorded):
+    meeting = dict(NNODES='1:4', RDZV_ENDPOINT='10.0.0.1:29400', LOCAL_ADDR='10.0.0.2')
+    got = recorded('python', 'tools/dist_train.sh', 'c.py', '8', MAX_RESTARTS='3', **meeting)
+    wanted = {'--nnodes=1:4', '--rdzv_backend=c10d', '--rdzv_endpoint=10.0.0.1:29400'}
+    assert wanted | {'--max_restarts=3', '--local_addr=10.0.0.2', '--rdzv_id=kdrank'} <= set(got)
+    assert not any(argument.startswith(('--node_rank', '--master')) for argument in got)
 
 
 def test_dist_test_on_several_machines(recorded):
@@ -77,13 +80,9 @@ def test_slurm_test(recorded):
 def test_two_processes_train(small_run, tmp_path):
     """DistributedDataParallel runs without find_unused_parameters."""
     run = small_run('faster_rcnn/faster-rcnn_r101-r18_kd-rank_1x_coco.py')
-    (tmp_path / 'cpu_ranks.py').write_text(CPU_RANKS)
     config = tmp_path / 'distributed.py'
     config.write_text(
         f'_base_ = {str(run.config)!r}\n'
-        "custom_imports = dict(imports=['mmdet_kdrank', 'cpu_ranks'])\n"
-        "env_cfg = dict(dist_cfg=dict(backend='gloo'))\n"
-        'model_wrapper_cfg = dict(device_ids=None)\n'
         'train_cfg = dict(max_epochs=2)\n'
         'train_dataloader = dict(batch_size=1, dataset=dict(indices=2))\n'
     )
@@ -97,7 +96,6 @@ def test_two_processes_train(small_run, tmp_path):
         ],
         PORT=port,
         CUDA_VISIBLE_DEVICES='',
-        PYTHONPATH=f'{ROOT}:{tmp_path}',
     )
     logged = scalars(tmp_path / 'work')
     assert [line['step'] for line in logged] == [1, 2]

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import mmdet_kdrank
 
-from .outcome import PACKAGE, Outcome
+from .outcome import Outcome
+
+PACKAGE = Path(mmdet_kdrank.__file__).parent
 
 ORIGIN = ('date', 'torch', 'mmdet', 'package')
 """Keys that tell what a run was made with: ``package`` is this one's version and sources."""

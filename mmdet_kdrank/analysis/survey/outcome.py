@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import linecache
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import mmdet_kdrank
-
-PACKAGE = Path(mmdet_kdrank.__file__).parent
-REFUSALS = (KeyError, NotImplementedError, TypeError, ValueError)
-"""What the distillers raise on a config that they do not take."""
+from mmdet_kdrank.errors import KDRankError
 
 WORKS, REFUSED, FAILED, NOT_RUN = 'works', 'refused', 'failed', 'not run'
 
@@ -39,11 +34,10 @@ def outcome_of(error: Exception) -> Outcome:
         error (Exception): What the attempt raised.
 
     Returns:
-        Outcome: Refused if a ``raise`` of this package started it, with one of :data:`REFUSALS`;
-        else failed.
+        Outcome: Refused if this package raised it on purpose, else failed.
     """
     for cause in _chain(error):
-        if isinstance(cause, REFUSALS) and _raised_here(cause):
+        if isinstance(cause, KDRankError):
             return Outcome(REFUSED, _one_line(cause))
     return Outcome(FAILED, described(error))
 
@@ -59,14 +53,6 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__
-
-
-def _raised_here(error: BaseException) -> bool:
-    """Whether a ``raise`` statement of this package, not a slip in it, is where it comes from."""
-    file, line = _innermost(error)
-    return PACKAGE in Path(file).parents and linecache.getline(file, line).lstrip().startswith(
-        'raise '
-    )
 
 
 def _innermost(error: BaseException) -> tuple[str, int]:

@@ -9,6 +9,8 @@ import math
 
 import numpy as np
 
+from mmdet_kdrank.errors import ArgumentError
+
 # Distance of the bounding lines of each polygon from its centre, chosen for similar areas.
 _SQUARE, _TRIANGLE, _STAR = 0.88, 0.66, 0.42
 _HOLLOW_INNER = 0.58
@@ -44,7 +46,7 @@ def inside(outline: str, u: np.ndarray, v: np.ndarray) -> np.ndarray:
     if outline == 'star':
         # A pentagram is what at most one of its five lines cuts off.
         return _lines_kept(u, v, 5, _STAR) >= 4
-    raise ValueError(f'unknown outline {outline!r}')
+    raise ArgumentError(f'unknown outline {outline!r}')
 
 
 def paint(outline: str, fill: str, u: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -67,4 +69,4 @@ def paint(outline: str, fill: str, u: np.ndarray, v: np.ndarray) -> tuple[np.nda
         return opaque, np.zeros_like(opaque)
     if fill == 'striped':
         return opaque, opaque & (np.floor(u * _STRIPES_PER_UNIT * 2) % 2 == 0)
-    raise ValueError(f'unknown fill {fill!r}')
+    raise ArgumentError(f'unknown fill {fill!r}')

@@ -2,6 +2,7 @@
 
 from torch import Tensor
 
+from mmdet_kdrank.errors import ArgumentError
 from mmdet_kdrank.ops.backends import chunked, native, reference, triton
 from mmdet_kdrank.ops.backends.base import Backend, PairRequest, PairSums
 
@@ -39,7 +40,7 @@ def choose(name: str, student: Tensor, teacher: Tensor, request: PairRequest) ->
         )
     refusal = BACKENDS[name].refusal(student, teacher, request)
     if refusal is not None:
-        raise ValueError(f'backend={name!r} cannot compute this call: {refusal}')
+        raise ArgumentError(f'backend={name!r} cannot compute this call: {refusal}')
     return BACKENDS[name]
 
 

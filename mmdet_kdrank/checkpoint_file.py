@@ -1,0 +1,85 @@
+"""What a checkpoint file is, found out before anything in it is unpickled."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+from mmdet_kdrank.errors import CheckpointError
+
+ZIP = b'PK\x03\x04'
+LFS = b'version https://git-lfs'
+PAGES = (b'<!doctype html', b'<html', b'<?xml', b'<!--')
+_HEAD = 512
+
+
+def check_file(file: Path, source: str) -> None:
+    """Refuses a file that cannot be a whole checkpoint of `torch.save`.
+
+    Reads the first bytes and, of an archive, its table of contents; unpacks nothing.
+
+    Args:
+        file: A file that exists.
+        source: What to call it in an error, the path or URL that was asked for.
+
+    Raises:
+        CheckpointError: If the file is empty, a web page, a Git LFS pointer, an archive without an
+            end, or one that declares more bytes than it has.
+    """
+    size = file.stat().st_size
+    with file.open('rb') as stream:
+        head = stream.read(_HEAD)
+    if not head:
+        raise CheckpointError(
+            f'Checkpoint {source} is empty: its download or copy was broken off. Fetch it again.'
+        )
+    if head.lstrip(b'\xef\xbb\xbf \t\r\n').lower().startswith(PAGES):
+        raise CheckpointError(
+            f'Checkpoint {source} is an HTML or XML page, i.e. the download was redirected to a '
+            'login, error or share page. Open the address in a browser and fetch the file behind '
+            'it.'
+        )
+    if head.startswith(LFS):
+        raise CheckpointError(
+            f'Checkpoint {source} is a Git LFS pointer, not the file it points to. Run '
+            '`git lfs pull` in its repository.'
+        )
+    if head.startswith(ZIP):
+        _check_archive(file, source, size)
+
+
+def record_sizes(file: Path) -> dict[str, int]:
+    """Bytes of each record of a `torch.save` archive, by the key that its pickle uses.
+
+    Args:
+        file: A file that :func:`check_file` admits.
+
+    Returns:
+        Size by key; empty for a file of before torch 1.6, which is no archive.
+    """
+    if not zipfile.is_zipfile(file):
+        return {}
+    with zipfile.ZipFile(file) as archive:
+        return {
+            info.filename.rpartition('/')[2]: info.file_size
+            for info in archive.infolist()
+            if info.filename.rpartition('/')[0].endswith('/data')
+        }
+
+
+def _check_archive(file: Path, source: str, size: int) -> None:
+    try:
+        with zipfile.ZipFile(file) as archive:
+            declared = sum(info.file_size for info in archive.infolist())
+    except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+        raise CheckpointError(
+            f'Checkpoint {source} is truncated: an archive of {size} bytes without a readable '
+            f'table of contents, which stands at its end ({error}). Fetch or write it again.'
+        ) from error
+    # torch.save stores without compression.
+    if declared > size:
+        raise CheckpointError(
+            f'Checkpoint {source} was refused: it declares {declared} bytes of content and has '
+            f'{size} itself, while torch.save compresses nothing. It is damaged or made to exhaust '
+            'the memory. Fetch it again, from a source that you trust.'
+        )

@@ -1,0 +1,63 @@
+"""Finding the checkpoint to resume from where the last one may be torn."""
+
+from __future__ import annotations
+
+import logging
+import re
+from pathlib import Path
+
+from mmengine.logging import print_log
+from mmengine.runner import find_latest_checkpoint
+
+from mmdet_kdrank.checkpoint import CheckpointError, load_checkpoint
+
+
+def latest_readable(work_dir: str | Path, template: str) -> str | None:
+    """Path of the newest checkpoint that can be read, from ``last_checkpoint`` backwards.
+
+    Each file that cannot be read is named in a warning.
+
+    Args:
+        work_dir (str | Path): Folder with the file ``last_checkpoint``.
+        template (str): Name of a checkpoint with ``{}`` where its number is.
+
+    Returns:
+        str | None: The path, or None where there is no ``last_checkpoint``, or where it names
+        something on another storage than the local disk, which is not looked into.
+
+    Raises:
+        CheckpointError: If ``last_checkpoint`` is there and no checkpoint can be read.
+    """
+    named = find_latest_checkpoint(str(work_dir))
+    if named is None or '://' in named:
+        return None
+    tried = []
+    for path in _candidates(Path(work_dir), named, template):
+        try:
+            load_checkpoint(path)
+        except CheckpointError as error:
+            tried.append(path.name)
+            print_log(f'Not resuming from it: {error}', logger='current', level=logging.WARNING)
+        else:
+            return str(path)
+    raise CheckpointError(
+        f'{work_dir} has a last_checkpoint ({named or "empty"}), and no checkpoint there can be '
+        f'read ({", ".join(tried) or "there is none"}). Start again without --resume, or give '
+        '--resume the path of a good one.'
+    )
+
+
+def _candidates(work_dir: Path, named: str, template: str) -> list[Path]:
+    """What ``last_checkpoint`` names, then the numbered ones before it, newest first."""
+    # Killed between opening and writing, last_checkpoint is empty.
+    first = [Path(named)] if named else []
+    folder = first[0].parent if first and first[0].parent.is_dir() else work_dir
+    before, after = map(re.escape, re.split(r'{.*?}', template))
+    numbers = re.compile(f'{before}([0-9]+){after}')
+    numbered = {
+        int(match[1]): path for path in folder.iterdir() if (match := numbers.fullmatch(path.name))
+    }
+    # A folder may hold higher numbers of an older, longer run.
+    match = numbers.fullmatch(first[0].name) if first else None
+    limit = int(match[1]) if match else float('inf')
+    return first + [numbered[n] for n in sorted(numbered, reverse=True) if n < limit]

@@ -1,0 +1,33 @@
+"""What a row of the tables of faults is, and what each has to end in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from mmdet_kdrank.errors import KDRankError
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing that is wrong.
+
+    Args:
+        make: Does it; takes what the test offers.
+        message: Pattern of the error's message, from the fault to the mend.
+        kind: The builtin class that the error belongs to, beside the project's own.
+    """
+
+    make: Callable[..., Any]
+    message: str
+    kind: type[Exception] = ValueError
+
+    def check(self, *given: Any) -> None:
+        """Do it, and look at how it ends."""
+        with pytest.raises(self.kind, match=self.message) as caught:
+            self.make(*given)
+        assert isinstance(caught.value, KDRankError), type(caught.value)
+        assert '\n' not in str(caught.value), 'one paragraph'
