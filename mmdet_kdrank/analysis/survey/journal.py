@@ -19,7 +19,10 @@ ORIGIN = ('date', 'torch', 'mmdet', 'package')
 
 SOURCES = (
     *('distillers', 'losses', 'ops', 'checkpoint.py'),
-    *(f'analysis/survey/{name}.py' for name in ('batch', 'distilling', 'outcome', 'step')),
+    *(
+        f'analysis/survey/{name}.py'
+        for name in ('batch', 'distilling', 'outcome', 'step', 'worker')
+    ),
 )
 
 

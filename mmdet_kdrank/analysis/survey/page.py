@@ -19,13 +19,14 @@ TITLES = {
 PAGE = """# Supported detectors
 
 Made by `python tools/survey_detectors.py` from `docs/supported_detectors.csv`, which has a row for
-each config; `--report` makes this page again.
+each config: it goes on where it stopped, `--only` and `--family` renew some of the rows, and
+`--report` makes this page.
 
 Every config file that MMDetection {mmdet} ships, {total} without those in `_base_`, was turned into
 the distilling version of itself: the six lines of [Training](training.md#your-own-config), a
 teacher of the same config with other random weights, KL and rank. It *works* if a training step on
 two random pictures of {sizes}
-pixels (SSD: of its own size) logs both losses for every distilled head, each with a gradient,
+pixels (SSD: its own size) logs both losses for every distilled head, each with a gradient,
 everything is finite, and the checkpoint has the stock detector's keys. Pretrained weights are left
 out and RoIs are few; everything else is as in the config. Configs whose models are then the same
 share one of the {runs} runs.
@@ -58,7 +59,7 @@ def page_of(rows: Sequence[dict[str, str]]) -> str:
     families = [family for family in TITLES if any(row['family'] == family for row in rows)]
     head = PAGE.format(
         **origins,
-        sizes=' or, where the detector needs that, of '.join(map(_listed, SIZES)),
+        sizes=' or, where a detector needs more, '.join(map(_listed, SIZES)),
         total=len(rows),
         runs=len({row['run'] for row in rows} - {''}),
         summary=_summary(rows, families),

@@ -59,7 +59,7 @@ def stock_step(model: dict, sizes: Sizes) -> None:
 
 def _built(model: dict, seed: int) -> nn.Module:
     torch.manual_seed(seed)
-    # A copy: some detectors write into their config. SyncBN needs a process group, or a GPU.
+    # A copy: some detectors write into their config. SyncBN of mmcv has no CPU version.
     return revert_sync_batchnorm(MODELS.build(ConfigDict(model)))
 
 

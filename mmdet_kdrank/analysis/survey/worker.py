@@ -14,6 +14,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 import torch
+import torch.distributed as dist
 from mmdet.utils import register_all_modules
 
 from .batch import SIZES, Sizes
@@ -41,6 +42,8 @@ def attempt(
     warnings.filterwarnings('ignore')
     torch.set_num_threads(1)
     register_all_modules(init_default_scope=True)
+    # Alone in a group, as torchrun would have it: mmcv's SyncBN asks for one when it is built.
+    dist.init_process_group('gloo', store=dist.HashStore(), rank=0, world_size=1)
     started = time.perf_counter()
     for module in imports:
         import_module(module)
