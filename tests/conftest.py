@@ -1,4 +1,5 @@
 import os
+import signal
 
 import pytest
 import torch
@@ -8,6 +9,11 @@ from mmengine.logging import MessageHub
 if not torch.cuda.is_available():
     # Before anything imports Triton: its kernels then run on the CPU.
     os.environ.setdefault('TRITON_INTERPRET', '1')
+
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # In the background of a shell interrupts are ignored, by children too; tests send them.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

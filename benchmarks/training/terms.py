@@ -65,7 +65,8 @@ def make_terms(job: Job, device: str = 'cpu') -> tuple[dict[str, Call], int]:
 def _teacher_forward(model: nn.Module, images: Tensor, captured: Any) -> Call:
     @torch.no_grad()
     def two_stage() -> object:
-        return model._teacher_logits(0, model._teacher.features(images), captured[0][0].rois)
+        features = model._teacher.features(images)
+        return model._teacher_logits(0, features, captured[0][0].rois, context={})
 
     @torch.no_grad()
     def dense() -> object:

@@ -144,7 +144,7 @@ def _with_second_pass(model: nn.Module) -> None:
         own = levels.pop()
         again = [
             [
-                replace(record, logits=model.roi_head._bbox_forward(own, record.rois)['cls_score'])
+                replace(record, output=model.roi_head._bbox_forward(own, record.rois)['cls_score'])
                 for record in stage
             ]
             for stage in captured
