@@ -39,6 +39,10 @@ def run_mmdet_tool(name: str) -> None:
         check_data(_config_of(tool))
     sys.argv[1:] = join_cpu_ranks(sys.argv[1:])
     runpy.run_path(tool, run_name='__main__')
+    if torch.distributed.is_initialized():
+        # A gloo process whose peer is gone before it may abort on its way out.
+        torch.distributed.barrier()
+        torch.distributed.destroy_process_group()
 
 
 def _config_of(tool: str) -> Config:
