@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import runpy
 import sys
@@ -40,9 +41,19 @@ def run_mmdet_tool(name: str) -> None:
     sys.argv[1:] = join_cpu_ranks(sys.argv[1:])
     runpy.run_path(tool, run_name='__main__')
     if torch.distributed.is_initialized():
-        # A gloo process whose peer is gone before it may abort on its way out.
-        torch.distributed.barrier()
-        torch.distributed.destroy_process_group()
+        leave_group()
+
+
+def leave_group() -> None:
+    """Leave the process group, together with the other ranks, and end its threads.
+
+    DistributedDataParallel holds the group too, and is itself held by reference cycles: without a
+    collection the group's threads run on while the interpreter comes down, and abort the process
+    when they see a peer's connection close.
+    """
+    torch.distributed.barrier()
+    torch.distributed.destroy_process_group()
+    gc.collect()
 
 
 def _config_of(tool: str) -> Config:

@@ -8,7 +8,7 @@ import mmdet
 import pytest
 import torch
 
-from mmdet_kdrank.launch import TENSORBOARD, expand_tensorboard, join_cpu_ranks
+from mmdet_kdrank.launch import TENSORBOARD, expand_tensorboard, join_cpu_ranks, leave_group
 
 TOOLS = Path(mmdet.__file__).parent / '.mim' / 'tools'
 
@@ -69,3 +69,27 @@ def test_gpus_are_left_to_mmengine(groups, monkeypatch):
     arguments = ['c.py', '--launcher', 'pytorch']
     assert join_cpu_ranks(arguments) == arguments
     assert not groups
+
+
+class Cycle:
+    """What holds the group and itself, as a wrapped model does."""
+
+    def __init__(self, model):
+        self.model, self.itself = model, self
+
+
+def group_threads():
+    tasks = Path('/proc/self/task').iterdir()
+    return [name for name in ((task / 'comm').read_text() for task in tasks) if 'gloo' in name]
+
+
+@pytest.mark.skipif(not Path('/proc/self/task').is_dir(), reason='asks Linux for the threads')
+def test_no_thread_of_the_group_is_left(tmp_path):
+    torch.distributed.init_process_group(
+        'gloo', init_method=f'file://{tmp_path / "meeting"}', rank=0, world_size=1
+    )
+    Cycle(torch.nn.parallel.DistributedDataParallel(torch.nn.Linear(2, 2)))
+    assert group_threads()
+    leave_group()
+    assert not torch.distributed.is_initialized()
+    assert not group_threads()

@@ -116,11 +116,6 @@ def format_table(rows: list[dict]) -> str:
     return f'{table.table}\n{_LEGEND}'
 
 
-def _last(records: list[dict[str, float]], key: str) -> float:
-    # MMDetection logs no metric at all where a detector found nothing.
-    return (curve(records, key)[1] or [0.0])[-1]
-
-
 def _load(training: Training, student: Training) -> BaseDetector:
     """Load a checkpoint; that of a distilled student into the stock student's config."""
     settings = training.settings if training.name == TEACHER else student.settings

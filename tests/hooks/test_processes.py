@@ -17,11 +17,6 @@ from tests.training import assert_same, training_config, weights
 ROOT = Path(__file__).parents[2]
 TRAIN = [sys.executable, 'tools/train.py']
 # MMEngine picks a GPU for each rank whatever the backend; here the ranks are CPU processes.
-CPU_RANKS = """
-import torch
-torch.cuda.set_device = lambda device: None
-"""
-
 pytestmark = pytest.mark.slow
 
 
@@ -58,13 +53,10 @@ def succeed(*args, **options):
 
 def ranks(folder):
     """What starts two CPU processes, and a config for them."""
-    (folder / 'cpu_ranks.py').write_text(CPU_RANKS)
     config = training_config(
         FASTER,
         folder,
-        custom_imports=dict(imports=['mmdet_kdrank', 'tests.training', 'cpu_ranks']),
-        env_cfg=dict(dist_cfg=dict(backend='gloo')),
-        model_wrapper_cfg=dict(type='MMDistributedDataParallel', device_ids=None),
+        custom_imports=dict(imports=['mmdet_kdrank', 'tests.training']),
         train_dataloader=dict(batch_size=1),
         # Each rank draws random numbers of its own, and has to find them again.
         randomness=dict(diff_rank_seed=True),
