@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 
+from mmdet_kdrank.analysis.revision import commit
+
 
 class Job(ABC):
     """A command that leaves files in a folder, and is not run again once it ended well.
@@ -53,7 +55,7 @@ class Job(ABC):
 
     @property
     def state(self) -> dict:
-        """What is known of it: ``fingerprint``, ``done``, ``starts``, ``peak_memory`` in MiB."""
+        """``fingerprint``, ``done``, ``starts``, ``commit``, ``peak_memory`` in MiB."""
         path = self.folder / f'{self.kind}.json'
         return json.loads(path.read_text()) if path.is_file() else {}
 
@@ -82,7 +84,7 @@ class Job(ABC):
             self.clear()
         self.folder.mkdir(parents=True, exist_ok=True)
         starts = self.state.get('starts', 0) + 1
-        self._write_state(fingerprint=self.fingerprint, done=False, starts=starts)
+        self._write_state(fingerprint=self.fingerprint, done=False, starts=starts, commit=commit())
         with self.log.open('ab') as log:
             return subprocess.Popen(
                 self.command(root),
