@@ -1,0 +1,53 @@
+# Which settings the final runs get: on pictures of their own, so that those never saw a choice.
+_student = 'configs/shapes/faster-rcnn_r18w32-r18w16_kd{}_shapes.py'
+_rank = 'model.distill_losses.loss_rank.'
+
+
+def _with_rank(**options):
+    settings = {_rank + key: value for key, value in options.items()}
+    return dict(config=_student.format('-rank'), options=settings)
+
+
+def _model(kind, **options):
+    settings = {f'model.{key}': value for key, value in options.items()}
+    return dict(config=_student.format(kind), options=settings)
+
+
+def _iterations(number):
+    return {
+        'train_cfg.max_iters': number,
+        'train_cfg.val_interval': number // 2,
+        'param_scheduler.1.end': number,
+        'param_scheduler.1.T_max': number,
+    }
+
+
+_positive = dict(type='PositiveSamples')
+shapes = dict(seed=1)
+seeds = 2
+baseline = 'kd'
+options = _iterations(1500)
+teacher = dict(
+    config='configs/shapes/faster-rcnn_r18w32_shapes.py',
+    options=_iterations(2600),
+)
+variants = {
+    'alone': dict(config='configs/shapes/faster-rcnn_r18w16_shapes.py'),
+    'kd': _model(''),
+    'kd-rank': _with_rank(),
+    'kd-rank-w3': _with_rank(loss_weight=3.0),
+    'kd-rank-w10': _with_rank(loss_weight=10.0),
+    'kd-rank-cosine': _with_rank(form='cosine'),
+    'kd-rank-cosine-w3': _with_rank(form='cosine', loss_weight=3.0),
+    'kd-rank-standardized': _with_rank(standardize=True),
+    'kd-rank-standardized-w3': _with_rank(standardize=True, loss_weight=3.0),
+    'kd-rank-k0.3': _with_rank(steepness=0.3),
+    'kd-rank-k3': _with_rank(steepness=3.0),
+    'kd-rank-algebraic': _with_rank(surrogate='algebraic'),
+    'kd-rank-exact-teacher': _with_rank(exact_teacher=True),
+    'kd-positives': _model('', selector=_positive),
+    'kd-rank-positives': _model('-rank', selector=_positive),
+    'kd-foreground': _model('', channels='foreground'),
+    'kd-rank-foreground': _model('-rank', channels='foreground'),
+}
+pairs = [('kd-rank-positives', 'kd-positives'), ('kd-rank-foreground', 'kd-foreground')]
