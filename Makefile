@@ -9,7 +9,7 @@ PY := $(VENV)/bin/python
 PYTEST := OMP_NUM_THREADS=1 $(PY) -m pytest -n auto --maxprocesses 8 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow test-gpu bench lint clean
+.PHONY: help setup demo test test-quick test-slow test-gpu bench lint clean
 
 help: ## List the commands.
 	@sed -n 's/^\([a-z-]*\): .*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -18,7 +18,7 @@ help: ## List the commands.
 	@echo 'PYTHON=PATH           the Python to build the virtual environment from'
 	@echo 'MMCV_FIND_LINKS=URL   take mmcv from this wheel index instead of compiling it'
 	@echo 'FORCE_CUDA=1|0        compile mmcv with its CUDA ops, or never'
-	@echo 'PYTEST_ARGS=...       passed on to pytest by make test and test-slow'
+	@echo 'PYTEST_ARGS=...       passed on to pytest by the test targets'
 	@echo 'QUICK=1               the short form of make demo and make bench'
 	@echo 'DEVICE=cpu|cuda       what make bench measures (default cpu)'
 
@@ -31,6 +31,9 @@ demo: setup ## Set-up, then teacher and students on the embedded data set.
 
 test: setup ## Set-up, then the test suite.
 	$(PYTEST) -m 'not soak' $(PYTEST_ARGS)
+
+test-quick: setup ## Set-up, then the tests that take a few seconds at most.
+	$(PYTEST) -m 'not slow and not soak' $(PYTEST_ARGS)
 
 test-slow: setup ## Set-up, then the tests that take minutes, which make test leaves out.
 	$(PYTEST) -m soak $(PYTEST_ARGS)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import tarfile
 import zipfile
 from pathlib import Path
+
+import torch
 
 from mmdet_kdrank.errors import CheckpointError
 
@@ -24,7 +27,7 @@ def check_file(file: Path, source: str) -> None:
 
     Raises:
         CheckpointError: If the file is empty, a web page, a Git LFS pointer, an archive without an
-            end, or one that declares more bytes than it has.
+            end, one that declares more bytes than it has, a TorchScript archive, or a tar archive.
     """
     size = file.stat().st_size
     with file.open('rb') as stream:
@@ -46,6 +49,13 @@ def check_file(file: Path, source: str) -> None:
         )
     if head.startswith(ZIP):
         _check_archive(file, source, size)
+        _check_no_program(file, source)
+    elif tarfile.is_tarfile(file):
+        raise CheckpointError(
+            f'Checkpoint {source} was refused: it is a tar archive, as torch wrote them before '
+            '0.1.10, and what reads those unpacks files. If you trust where it comes from, load it '
+            'once with torch.load(..., weights_only=False) and save it again.'
+        )
 
 
 def record_sizes(file: Path) -> dict[str, int]:
@@ -82,4 +92,24 @@ def _check_archive(file: Path, source: str, size: int) -> None:
             f'Checkpoint {source} was refused: it declares {declared} bytes of content and has '
             f'{size} itself, while torch.save compresses nothing. It is damaged or made to exhaust '
             'the memory. Fetch it again, from a source that you trust.'
+        )
+
+
+def _check_no_program(file: Path, source: str) -> None:
+    """Refuses TorchScript, whose programs run on loading and may write files.
+
+    From 2.6 on torch.load does too; before, it hands such an archive to torch.jit.load, past any
+    `weights_only` or `pickle_module`.
+    """
+    try:
+        # torch's own reader: in a crafted archive another one might find other names.
+        names = torch._C.PyTorchFileReader(str(file)).get_all_records()
+    except RuntimeError:
+        # torch.load cannot read it either, and says why.
+        return
+    if 'constants.pkl' in names:
+        raise CheckpointError(
+            f'Checkpoint {source} was refused: it is a TorchScript archive, a program that could '
+            'run code when it is loaded. If you trust where it comes from, save the weights alone: '
+            'torch.save(torch.jit.load(...).state_dict(), ...).'
         )

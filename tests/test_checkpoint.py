@@ -196,6 +196,33 @@ def test_the_attack_would_work(tmp_path):
     assert target.exists()
 
 
+class Program(torch.nn.Module):
+    """Writes a file when it is loaded; TorchScript has no other way to run code then."""
+
+    def __init__(self, target: str):
+        super().__init__()
+        self.target = target
+
+    @torch.jit.export
+    def __getstate__(self):
+        return self.target, self.training
+
+    @torch.jit.export
+    def __setstate__(self, state: tuple[str, bool]):
+        self.target, self.training = state
+        torch.save(torch.zeros(1), self.target)
+
+
+def test_a_program_is_refused_before_it_runs(tmp_path):
+    target, file = tmp_path / 'created', tmp_path / 'program.pth'
+    torch.jit.script(Program(str(target))).save(file)
+    with pytest.raises(CheckpointError, match='program.pth was refused: .*TorchScript.*run code'):
+        load_checkpoint(file)
+    assert not target.exists()
+    torch.jit.load(file)
+    assert target.exists()
+
+
 @pytest.mark.parametrize(
     'owner, name',
     [(HistoryBuffer, '__init__'), (os, 'system'), (HistoryBuffer(), 'mean'), ('', 'x')],

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import tarfile
 import time
 import tracemalloc
 import zipfile
@@ -85,3 +86,12 @@ def test_compressed_content(tmp_path):
     assert path.stat().st_size < 10_000
     with pytest.raises(CheckpointError, match='exhaust the memory'):
         check_file(path, 'bomb.pth')
+
+
+def test_tar_archive(tmp_path):
+    path = tmp_path / 'ancient.pth'
+    (tmp_path / 'storages').write_bytes(b'')
+    with tarfile.open(path, 'w:') as archive:
+        archive.add(tmp_path / 'storages', 'storages')
+    with pytest.raises(CheckpointError, match='given was refused: it is a tar archive'):
+        check_file(path, 'given')

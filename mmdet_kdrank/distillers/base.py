@@ -25,7 +25,7 @@ from .features import FeatureDistillation
 from .finite import FiniteGuard
 from .ground_truth import GroundTruth
 from .loss_call import call_entry
-from .loss_entries import add_entries, build_losses
+from .loss_entries import add_entries, build_losses, weighted_entries
 from .preprocessing import TeacherInput
 from .samples import DistillSamples
 from .shared_teacher import load_on_all_ranks
@@ -97,6 +97,7 @@ class DistillMixin:
         self._teacher_input: TeacherInput | None = None
         self._classes: ClassAlignment | None = None
         self.distill_losses = build_losses(distill_losses, 'distill_losses')
+        self._weighted = weighted_entries(self.distill_losses)
         self.distill_features = FeatureDistillation(distill_features or {})
         twice = self.distill_losses.keys() & self.distill_features.keys()
         if twice:
@@ -253,7 +254,8 @@ class DistillMixin:
             if name in self._idle:
                 values[name] = chosen.student.new_zeros(())
             else:
-                value = call_entry(name, loss, samples, chosen, avg_factor)
+                weighted = name in self._weighted
+                value = call_entry(name, loss, samples, chosen, avg_factor, weighted)
                 values[name] = scale * self.distill_factors[name] * value
         values = {prefix + name: value for name, value in values.items()}
         behind = ', '.join(values)

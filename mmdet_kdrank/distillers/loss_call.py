@@ -54,6 +54,7 @@ def call_entry(
     samples: DistillSamples,
     chosen: DistillSamples,
     avg_factor: float,
+    weighted: bool,
 ) -> Tensor:
     """Call an entry of ``distill_losses`` with what its attributes ask for.
 
@@ -65,6 +66,8 @@ def call_entry(
         chosen (DistillSamples): Those that the selector chose, with their weights and what they
             count.
         avg_factor (float): The normaliser, of all ranks.
+        weighted (bool): What :func:`takes_weights` said of the loss; any value for one with
+            ``requires_samples``.
 
     Returns:
         Tensor: The value.
@@ -86,7 +89,9 @@ def call_entry(
         known = (chosen.labels >= 0) & (chosen.labels < chosen.student.shape[1])
         weight, labels = weight * known, {'labels': chosen.labels.where(known, 0)}
     logits = chosen.student, chosen.teacher
-    return call_loss(name, loss, *logits, weight, avg_factor, chosen.avg_factor, **labels)
+    return call_loss(
+        name, loss, *logits, weight, avg_factor, chosen.avg_factor, weighted=weighted, **labels
+    )
 
 
 def call_loss(
@@ -97,6 +102,8 @@ def call_loss(
     weight: Tensor,
     avg_factor: float,
     count: float | None = None,
+    *,
+    weighted: bool,
     **labels: Tensor,
 ) -> Tensor:
     """Call a loss so that its value is ``sum(weight * rows) / avg_factor``, or refuse to.
@@ -106,13 +113,14 @@ def call_loss(
 
     Args:
         name (str): Its name in ``distill_losses``, for errors.
-        loss (nn.Module): A loss that :func:`takes_weights` accepts.
+        loss (nn.Module): The loss.
         pred (Tensor): Student logits, (N, C).
         soft_label (Tensor): Teacher logits, (N, C).
         weight (Tensor): Factor on each row, (N,).
         avg_factor (float): What the sum is divided by, not 0.
         count (float, optional): What the rows themselves count in it, beside those of other ranks.
             Defaults to ``avg_factor``.
+        weighted (bool): What :func:`takes_weights` said of the loss.
         **labels (Tensor): ``labels``, (N,), for a loss that requires them.
 
     Returns:
@@ -122,7 +130,7 @@ def call_loss(
         ValueError: If the loss takes no weights, and they are not all 1, the rows do not count N,
             or its value is no scalar.
     """
-    if takes_weights(loss):
+    if weighted:
         return loss(pred, soft_label, weight=weight, avg_factor=avg_factor, **labels)
     if not len(pred):
         return pred.sum()

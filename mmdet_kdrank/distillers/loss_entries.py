@@ -66,6 +66,18 @@ def _build(config: dict, argument: str) -> nn.Module:
     return loss
 
 
+def weighted_entries(losses: nn.ModuleDict) -> frozenset[str]:
+    """Names of the entries of ``distill_losses`` whose rows are weighted in the call.
+
+    Asked once, after :func:`build_losses`: reading a signature takes longer than a small loss.
+    """
+    return frozenset(
+        name
+        for name, loss in losses.items()
+        if not getattr(loss, 'requires_samples', False) and takes_weights(loss)
+    )
+
+
 def has_weights(module: nn.Module) -> bool:
     """Whether a module has parameters, or buffers that are saved."""
     return bool(module.state_dict() or list(module.parameters()))

@@ -1,8 +1,12 @@
 import re
+import subprocess
+import sys
+from importlib.metadata import distributions
 from pathlib import Path
 
 import pytest
 
+from bootstrap import stamp
 from bootstrap.stacks import STACKS, fingerprint, mmcv_requirement, pinned, requirement_files
 from mmdet_kdrank.environment.bounds import PACKAGES, release
 
@@ -57,3 +61,14 @@ def test_fingerprint_changes_with_each_part(tmp_path):
     assert with_code != first
     (tmp_path / 'requirements' / 'mmcv.txt').write_text('mmcv==2\n')
     assert fingerprint(tmp_path, 'modern', '3.12.1') not in (first, with_code)
+
+
+@pytest.mark.skipif(stamp.read(Path(sys.prefix)) is None, reason='no environment of make setup')
+def test_installed_packages_fit_together():
+    done = subprocess.run(
+        [sys.executable, '-m', 'pip', 'check'], capture_output=True, text=True, cwd=ROOT
+    )
+    conflicts = done.stdout.splitlines() if done.returncode else []
+    # Without libGL set-up puts opencv-python-headless, the same modules, in its place.
+    swapped = any(found.name == 'opencv-python-headless' for found in distributions())
+    assert [c for c in conflicts if not (swapped and 'requires opencv-python,' in c)] == []

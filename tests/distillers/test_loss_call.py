@@ -20,6 +20,10 @@ class Plain(nn.Module):
         return nn.functional.kl_div(log_p, q, reduction=self.reduction)
 
 
+def call(name, loss, *arguments, **options):
+    return call_loss(name, loss, *arguments, weighted=takes_weights(loss), **options)
+
+
 def kl_rows(student, teacher):
     """Textbook KL of each row, a double loop in Python's floats."""
     rows = []
@@ -35,7 +39,7 @@ def logits():
 
 
 def test_without_weights_the_value_is_the_mean_over_the_rows(logits):
-    value = call_loss('loss_own', Plain(), *logits, torch.ones(4), 4.0)
+    value = call('loss_own', Plain(), *logits, torch.ones(4), 4.0)
     assert value.item() == pytest.approx(sum(kl_rows(*logits)) / 4, rel=1e-5)
 
 
@@ -45,20 +49,20 @@ def test_without_weights_the_value_is_the_mean_over_the_rows(logits):
 )
 def test_without_weights_anything_but_a_mean_is_refused(logits, weight, avg_factor):
     with pytest.raises(ValueError, match=r'loss_own: Plain takes no weight.*TopkSamples.*subclass'):
-        call_loss('loss_own', Plain(), *logits, torch.tensor(weight), avg_factor)
+        call('loss_own', Plain(), *logits, torch.tensor(weight), avg_factor)
 
 
 def test_the_mean_of_a_rank_counts_by_its_share_of_all_rows(logits):
-    alone = call_loss('loss_own', Plain(), *logits, torch.ones(4), 4.0)
+    alone = call('loss_own', Plain(), *logits, torch.ones(4), 4.0)
     # Four rows here and twelve on another rank: the mean over two ranks divides by 16.
-    shared = call_loss('loss_own', Plain(), *logits, torch.ones(4), 8.0, count=4.0)
+    shared = call('loss_own', Plain(), *logits, torch.ones(4), 8.0, count=4.0)
     torch.testing.assert_close(shared, alone / 2)
 
 
 @pytest.mark.parametrize('weight', [[1, 1, 1, 1], [2, 0, 1, 0.5]])
 def test_with_weights_they_are_passed(logits, weight):
     weight = torch.tensor(weight, dtype=torch.float32)
-    value = call_loss('loss_rank', KendallRankLoss(), *logits, weight, 5.0)
+    value = call('loss_rank', KendallRankLoss(), *logits, weight, 5.0)
     rows = KendallRankLoss(reduction='none')(*logits)
     assert torch.allclose(value, (weight * rows).sum() / 5)
 
@@ -66,7 +70,7 @@ def test_with_weights_they_are_passed(logits, weight):
 def test_no_row_gives_zero_with_a_graph_without_asking_the_loss():
     pred = torch.randn(0, 3, requires_grad=True)
     assert Plain()(pred, torch.randn(0, 3)).isnan()
-    value = call_loss('loss_own', Plain(), pred, torch.randn(0, 3), torch.ones(0), 1.0)
+    value = call('loss_own', Plain(), pred, torch.randn(0, 3), torch.ones(0), 1.0)
     value.backward()
     assert value == 0
     assert pred.grad.shape == (0, 3)
@@ -78,7 +82,7 @@ def test_a_value_a_row_is_refused(logits):
             return (preds_S - preds_T).square().sum(1)
 
     with pytest.raises(ValueError, match=r'loss_own: Rows .* a scalar, .* shape \(4,\)'):
-        call_loss('loss_own', Rows(), *logits, torch.ones(4), 4.0)
+        call('loss_own', Rows(), *logits, torch.ones(4), 4.0)
 
 
 def with_forward(forward, **attributes):

@@ -1,6 +1,7 @@
 import pytest
+from torch import nn
 
-from mmdet_kdrank.distillers.loss_entries import build_losses
+from mmdet_kdrank.distillers.loss_entries import build_losses, weighted_entries
 from tests.detectors import KD, RANK
 
 
@@ -31,3 +32,10 @@ def test_losses_are_built_in_order_under_their_names():
 def test_refused_entries(name, loss, error, message):
     with pytest.raises(error, match=message):
         build_losses({name: loss}, 'distill_losses')
+
+
+def test_entries_called_with_weights_are_known_once_built():
+    losses = build_losses(dict(loss_rank=RANK, loss_l1=dict(type=nn.L1Loss)), 'distill_losses')
+    assert weighted_entries(losses) == {'loss_rank'}
+    along_candidates = build_losses(dict(loss_c=dict(type='CandidateRankLoss')), 'distill_losses')
+    assert weighted_entries(along_candidates) == set()

@@ -1,0 +1,59 @@
+"""The script of continuous integration, with a stand-in for make."""
+
+import os
+import re
+import subprocess
+
+import pytest
+
+from tests.packages import ROOT
+
+# Notes its arguments, prints what pytest would, and fails where it is told to.
+MAKE = """#!/bin/sh
+echo "$*" >> "$CALLS"
+case $1 in test*) echo '===== 3 passed, 1 skipped in 9.00s =====' ;; esac
+case " $FAILING " in *" $1 "*) exit 2 ;; esac
+"""
+PARTS = ['setup', 'lint', 'test', 'test-slow', 'test-quick STACK=classic']
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Runs the script; its exit status, the calls of make, and the last line of each part."""
+    make, calls = tmp_path / 'make', tmp_path / 'calls'
+    make.write_text(MAKE)
+    make.chmod(0o755)
+
+    def run(failing=''):
+        path = f'{tmp_path}{os.pathsep}{os.environ["PATH"]}'
+        done = subprocess.run(
+            ['bash', ROOT / '.ci/run'],
+            env={**os.environ, 'PATH': path, 'CALLS': str(calls), 'FAILING': failing},
+            capture_output=True,
+            text=True,
+        )
+        return done.returncode, calls.read_text().splitlines(), done.stdout.splitlines()[-4:]
+
+    return run
+
+
+def test_all_parts_run_and_are_summed_up(run):
+    status, calls, summary = run()
+    assert (status, calls) == (0, PARTS)
+    assert summary[0] == 'lint: passed after 0 min'
+    assert all(
+        re.fullmatch(r'.*: passed after 0 min =+ 3 passed, 1 skipped in 9\.00s =+', line)
+        for line in summary[1:]
+    )
+
+
+@pytest.mark.parametrize('index', range(1, 5))
+def test_a_failing_part_fails_the_script_and_stops_none(run, index):
+    status, calls, summary = run(PARTS[index].split()[0])
+    assert (status, calls) == (1, PARTS)
+    assert ['FAILED' in line for line in summary] == [i == index for i in range(1, 5)]
+
+
+def test_without_an_environment_there_is_nothing_to_run(run):
+    status, calls, _ = run('setup')
+    assert (status, calls) == (1, ['setup'])

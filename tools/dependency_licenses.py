@@ -1,0 +1,133 @@
+#!/usr/bin/env python
+"""Write ``docs/dependency_licenses.md`` from the metadata of the installed packages.
+
+To be called with the environments of both stacks whenever a pin changes:
+``tools/dependency_licenses.py .venv .venv-classic``. Nothing is fetched, and the environments need
+not be active.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from importlib.metadata import Distribution, distributions
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = Path('docs/dependency_licenses.md')
+OWN = 'mmdet-kdrank'
+NOT_STATED = 'not stated'
+
+HEADER = """# Licences of the dependencies
+
+Written by `tools/dependency_licenses.py {folders}` from the metadata that the packages carry:
+all that `make setup` installs. **Bold** are the pinned ones of `requirements/`; the others come
+with them, in the version that pip found. A licence is given in its package's own words. What
+follows from it: [compatibility](compatibility.md#licences).
+
+"""
+
+
+def normalized(name: str) -> str:
+    """A package's name as PEP 503 compares it.
+
+    Example:
+        >>> normalized('Typing_Extensions')
+        'typing-extensions'
+    """
+    return re.sub(r'[-_.]+', '-', name).lower()
+
+
+def pinned(root: Path) -> set[str]:
+    """Names of all packages that a checkout's ``requirements/`` pin, normalized."""
+    files = root.glob('requirements/*.txt')
+    pins = (re.findall(r'^([\w.-]+)==', file.read_text(), flags=re.MULTILINE) for file in files)
+    return {normalized(name) for names in pins for name in names}
+
+
+def license_of(package: Distribution) -> str:
+    """What a package says of its licence.
+
+    Args:
+        package: Its metadata.
+
+    Returns:
+        The SPDX expression (PEP 639); else the licence field where it is one line and no text of a
+        licence; else the classifiers; else :data:`NOT_STATED`.
+    """
+    metadata = package.metadata
+    if expression := metadata.get('License-Expression'):
+        return expression
+    field = metadata.get('License', '').strip()
+    if field and '\n' not in field and field != 'UNKNOWN':
+        return field
+    classifiers = metadata.get_all('Classifier') or []
+    licenses = [line.split(' :: ')[-1] for line in classifiers if line.startswith('License ::')]
+    return ', '.join(licenses) or NOT_STATED
+
+
+def installed(environment: Path) -> dict[str, Distribution]:
+    """The packages in a virtual environment, by their normalized names.
+
+    Raises:
+        FileNotFoundError: If there is none.
+    """
+    folders = [str(folder) for folder in environment.glob('lib/python3*/site-packages')]
+    if not folders:
+        raise FileNotFoundError(
+            f'{environment} holds no lib/python3.*/site-packages: name virtual environments, such '
+            'as .venv after `make setup` and .venv-classic after `make setup STACK=classic`.'
+        )
+    packages = {normalized(found.name): found for found in distributions(path=folders)}
+    packages.pop(OWN, None)
+    return packages
+
+
+def page(root: Path, environments: Iterable[Path]) -> str:
+    """Make the page.
+
+    Args:
+        root: The checkout whose pins are marked.
+        environments: Virtual environments, a column each.
+
+    Returns:
+        Markdown.
+    """
+    environments = list(environments)
+    folders = [environment.name for environment in environments]
+    return HEADER.format(folders=' '.join(folders)) + ''.join(
+        f'| {" | ".join(row)} |\n'
+        for row in _rows(pinned(root), folders, [installed(e) for e in environments])
+    )
+
+
+def _rows(
+    pins: set[str], folders: list[str], columns: list[dict[str, Distribution]]
+) -> Iterator[list[str]]:
+    yield ['package', *(f'`{folder}`' for folder in folders), 'licence']
+    yield ['---'] * (len(folders) + 2)
+    for name in sorted(set().union(*columns)):
+        found = [column.get(name) for column in columns]
+        # Versions of a package may differ in how they say it.
+        licenses = dict.fromkeys(license_of(package) for package in found if package)
+        yield [
+            f'**{name}**' if name in pins else name,
+            *(package.version if package else '' for package in found),
+            '; '.join(licenses),
+        ]
+
+
+def main() -> int:
+    """Write the page; the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('environments', nargs='+', type=Path, help='virtual environments')
+    text = page(ROOT, parser.parse_args().environments)
+    (ROOT / PAGE).write_text(text, encoding='utf-8')
+    print(f'{PAGE} was written')
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
