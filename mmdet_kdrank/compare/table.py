@@ -169,4 +169,4 @@ def _signed(value: float, scale: float, digits: int) -> str:
 
 
 def _number(value: float | None, scale: float, digits: int) -> str:
-    return _UNKNOWN if value is None else f'{scale * value:.{digits}f}'
+    return _UNKNOWN if value is None else f'{scale * value:.{digits}f}'.replace('-', '−')

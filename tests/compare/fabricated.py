@@ -70,6 +70,16 @@ def repeated(content, table, counts):
     return dict(content, images=images, annotations=objects), np.concatenate(rows)
 
 
+class FoundRows:
+    """Rows in the place of Detections."""
+
+    def __init__(self, rows):
+        self._rows = rows
+
+    def table(self):
+        return self._rows
+
+
 def open_coco(content):
     coco = COCO()
     coco.dataset = content
