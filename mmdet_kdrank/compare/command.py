@@ -64,10 +64,10 @@ def run(plan: Plan, runs: Sequence[Run], root: Path, jobs: int | None = None) ->
     Raises:
         RunError: If the folder is in use, or a training or an evaluation fails.
     """
+    slots = _slots(jobs)
     with exclusive(plan.folder) as lock:
         if plan.pictures and write_shapes(plan.data, plan.pictures):
             print(f'Pictures written to {plan.data}', flush=True)
-        slots = _slots(jobs)
         kept = sum(each.is_done() for each in runs)
         print(f'{plan.name}: {len(runs)} runs, {kept} kept, {len(slots)} at a time', flush=True)
         every = [job for each in runs for job in each.jobs]
@@ -100,9 +100,8 @@ def _plan(args: argparse.Namespace) -> Plan:
             raise ArgumentError('Give configs or --plan, not both: a plan names its configs.')
         plan = read_plan(args.plan, args.seeds, args.work_dir, args.baseline, args.cfg_options)
     else:
-        plan = plan_of_configs(
-            args.configs, args.seeds or 3, args.work_dir, args.baseline, args.cfg_options
-        )
+        seeds = 3 if args.seeds is None else args.seeds
+        plan = plan_of_configs(args.configs, seeds, args.work_dir, args.baseline, args.cfg_options)
     return plan
 
 

@@ -186,7 +186,7 @@ def plan_of_configs(
         for name, path in zip(names, paths, strict=True)
     }
     folder = Path(folder or f'work_dirs/compare/{"-".join(names)}').absolute()
-    baseline = names[0] if not baseline else Path(baseline.split('::')[-1]).stem
+    baseline = Path(baseline.split('::')[-1]).stem if baseline else next(iter(names), '')
     return Plan(folder.name, folder, _seeds(seeds, 0), variants, baseline)
 
 
