@@ -35,8 +35,8 @@ def class_logits(detector: nn.Module, batch: dict, boxes: Sequence[Tensor]) -> T
 
     A two-stage detector classifies the boxes as RoIs, with its last stage. A dense detector has
     classified its priors (anchors, or cells of points): each box gets the logits of the prior that
-    overlaps it most, the first of several; detectors with the same priors are asked at the same
-    one.
+    overlaps it most, and of several the one with the nearest centre, since a small box lies as a
+    whole in many. Detectors with the same priors are asked at the same one.
 
     Args:
         detector: In eval mode.
@@ -61,8 +61,19 @@ def class_logits(detector: nn.Module, batch: dict, boxes: Sequence[Tensor]) -> T
     maps = detector.bbox_head(features)[0]
     logits = torch.cat([output.rows(level) for level in maps], dim=1)
     priors = prior_boxes(detector.bbox_head, [level[:1] for level in maps])
-    nearest = [bbox_overlaps(box, priors).argmax(dim=1) for box in boxes]
-    return torch.cat([rows[index] for rows, index in zip(logits, nearest, strict=True)])
+    return torch.cat(
+        [rows[_best_prior(box, priors)] for rows, box in zip(logits, boxes, strict=True)]
+    )
+
+
+def _best_prior(boxes: Tensor, priors: Tensor) -> Tensor:
+    """Index of the prior of each box, (N,)."""
+    overlaps = bbox_overlaps(boxes, priors)
+    centres = ((each[:, :2] + each[:, 2:]) / 2 for each in (boxes, priors))
+    distance = torch.cdist(*centres, compute_mode='donot_use_mm_for_euclid_dist')
+    # Equal overlaps differ by their rounding.
+    best = overlaps >= overlaps.amax(dim=1, keepdim=True) - 1e-5
+    return distance.masked_fill(~best, float('inf')).argmin(dim=1)
 
 
 def class_logits_of_true_boxes(detector: nn.Module, batch: dict) -> Tensor:

@@ -11,6 +11,8 @@ from mmdet.structures import DetDataSample
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
+from mmdet_kdrank.errors import DataError
+
 from .matches import Matches
 
 MEASURES = ('mAP', 'AP50', 'AP75', 'AP_s', 'AP_m', 'AP_l')
@@ -79,6 +81,9 @@ def evaluate_boxes(
         classes: Of the data set.
         detections: On all of its images.
 
+    Raises:
+        ValueError: If no object of the classes is annotated.
+
     Returns:
         The :data:`MEASURES` (None where no object is of that size) and ``per_class`` (AP by class
         name, None where the class has no object); and the matches behind them.
@@ -95,6 +100,12 @@ def evaluate_boxes(
         evaluation.evaluate()
         evaluation.accumulate()
         evaluation.summarize()
+    if evaluation.stats[0] < 0:
+        raise DataError(
+            'The annotation file of test_evaluator holds no object of the classes '
+            f'{", ".join(classes)[:200]}, so there is nothing to find. Give the one that belongs '
+            'to test_dataloader.'
+        )
     precision = evaluation.eval['precision'][:, :, :, 0, -1]
     per_class = {}
     for column, category in enumerate(categories):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -17,7 +18,8 @@ from mmdet_kdrank.jobs import exclusive, run_jobs, signals_interrupt
 
 from .plan import Plan, plan_of_configs, read_plan
 from .progress import Progress
-from .runs import runs_of
+from .report import write_report
+from .runs import Run, runs_of
 
 
 def main(root: Path, arguments: list[str] | None = None) -> int:
@@ -33,34 +35,39 @@ def main(root: Path, arguments: list[str] | None = None) -> int:
     args = _parser().parse_args(arguments)
     try:
         plan = _plan(args)
+        runs = runs_of(plan)
         if not args.report:
             with signals_interrupt():
-                run(plan, root, args.jobs)
+                run(plan, runs, root, args.jobs)
+        files = write_report(plan, runs, args.out)
     except KDRankError as error:
         print(f'\n{error}', file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print('\nInterrupted. The same command goes on from here.', file=sys.stderr)
         return 130
+    print((plan.folder / 'table.md').read_text(encoding='utf-8').split('## AP by class')[0].strip())
+    for path in files:
+        print(path)
     return 0
 
 
-def run(plan: Plan, root: Path, jobs: int | None = None) -> None:
+def run(plan: Plan, runs: Sequence[Run], root: Path, jobs: int | None = None) -> None:
     """Do what is missing of a comparison's trainings and evaluations.
 
     Args:
         plan: What is compared.
+        runs: What it takes.
         root: Folder with ``tools/``.
         jobs: How many side by side; default one a GPU, or one a core.
 
     Raises:
         RunError: If the folder is in use, or a training or an evaluation fails.
     """
+    slots = _slots(jobs)
     with exclusive(plan.folder) as lock:
         if plan.pictures and write_shapes(plan.data, plan.pictures):
             print(f'Pictures written to {plan.data}', flush=True)
-        runs = runs_of(plan)
-        slots = _slots(jobs)
         kept = sum(each.is_done() for each in runs)
         print(f'{plan.name}: {len(runs)} runs, {kept} kept, {len(slots)} at a time', flush=True)
         every = [job for each in runs for job in each.jobs]
@@ -93,9 +100,8 @@ def _plan(args: argparse.Namespace) -> Plan:
             raise ArgumentError('Give configs or --plan, not both: a plan names its configs.')
         plan = read_plan(args.plan, args.seeds, args.work_dir, args.baseline, args.cfg_options)
     else:
-        plan = plan_of_configs(
-            args.configs, args.seeds or 3, args.work_dir, args.baseline, args.cfg_options
-        )
+        seeds = 3 if args.seeds is None else args.seeds
+        plan = plan_of_configs(args.configs, seeds, args.work_dir, args.baseline, args.cfg_options)
     return plan
 
 
@@ -110,5 +116,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument('--jobs', type=int, help='side by side; default one a GPU, or one a core')
     parser.add_argument('--baseline', default='', help='variant that the others are compared with')
     parser.add_argument('--report', action='store_true', help='only make tables of finished runs')
+    parser.add_argument('--out', type=Path, help='folder that gets copies of the report')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='for all variants')
     return parser

@@ -126,7 +126,10 @@ def read_plan(
         )
     name = content.get('name', Path(path).stem)
     folder = Path(folder or content.get('work_dir') or f'work_dirs/compare/{name}').absolute()
-    pictures = ShapesSpec(**content['shapes']) if 'shapes' in content else None
+    pictures = None
+    if 'shapes' in content:
+        with blamed_on(f'{path}: shapes', 'It takes seed, num_train, num_val and size.'):
+            pictures = ShapesSpec(**content['shapes'])
     teacher = None
     if 'teacher' in content:
         teacher = _entry(f'{path}: teacher', content['teacher'], {})
@@ -183,7 +186,7 @@ def plan_of_configs(
         for name, path in zip(names, paths, strict=True)
     }
     folder = Path(folder or f'work_dirs/compare/{"-".join(names)}').absolute()
-    baseline = names[0] if not baseline else Path(baseline.split('::')[-1]).stem
+    baseline = Path(baseline.split('::')[-1]).stem if baseline else next(iter(names), '')
     return Plan(folder.name, folder, _seeds(seeds, 0), variants, baseline)
 
 

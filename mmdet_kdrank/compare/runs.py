@@ -49,7 +49,7 @@ class SeedTraining(Training):
 
     @cached_property
     def fingerprint(self) -> str:
-        """Short hash of all that decides the result, apart from where it lies."""
+        """Short hash of all that decides the result; the comparison's folder may be moved."""
         content = [self.settings.to_dict(), self.depends, mmdet_kdrank.__version__]
         text = json.dumps(content, default=str).replace(str(self._base), '.')
         return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,7 +1,7 @@
-import json
 from dataclasses import replace
 
 import pytest
+from mmengine.config import Config
 
 from mmdet_kdrank.compare.plan import read_plan
 from mmdet_kdrank.compare.runs import runs_of
@@ -16,7 +16,7 @@ def by_name(plan):
     return {run.training.name: run for run in runs_of(plan)}
 
 
-def finish(job, root):
+def mark(job):
     """Mark a job done without running it."""
     job.folder.mkdir(parents=True, exist_ok=True)
     job._write_state(fingerprint=job.fingerprint, done=False, starts=1, commit='abc')
@@ -43,7 +43,7 @@ def test_every_student_is_measured_against_the_teacher(plan):
     for name in ('alone/seed0', 'kd/seed0'):
         command = runs[name].evaluation.command(plan.folder)
         assert command[-2:] == [str(runs['teacher'].training.config), command[-1]]
-        assert command[-1].endswith('work/teacher/iter_4.pth')
+        assert command[-1].endswith('work/teacher/iter_6.pth')
         assert runs['teacher'].training in runs[name].evaluation.after
     assert '--teacher' not in runs['teacher'].evaluation.command(plan.folder)
 
@@ -62,13 +62,8 @@ def test_runs_of_one_seed_differ_in_their_config_alone(plan):
 def test_another_teacher_makes_its_students_train_again_and_all_be_evaluated_again(
     plan, write_plan
 ):
-    config = write_plan(
-        teacher=json.loads(
-            json.dumps(
-                dict(config=plan.teacher.filename, options={'optim_wrapper.optimizer.lr': 0.5})
-            )
-        )
-    )
+    teacher = dict(config=plan.teacher.filename, options={'train_cfg.max_iters': 7})
+    config = write_plan(teacher=teacher)
     other = by_name(read_plan(config))
     for name, run in by_name(plan).items():
         assert (run.training.fingerprint == other[name].training.fingerprint) == ('alone' in name)
@@ -88,11 +83,37 @@ def test_moved_folder_keeps_its_results(plan, write_plan, tmp_path):
         assert run.evaluation.fingerprint == moved[name].evaluation.fingerprint
 
 
-def test_run_is_done_with_both_its_jobs(plan, tmp_path):
+def test_run_is_done_with_both_its_jobs(plan):
     run = by_name(plan)['alone/seed0']
-    finish(run.training, tmp_path)
+    mark(run.training)
     assert not run.is_done()
-    finish(run.evaluation, tmp_path)
+    mark(run.evaluation)
     assert run.is_done()
     run.evaluation.clear()
     assert run.training.is_done() and not run.is_done()
+
+
+def test_teacher_that_the_configs_name_serves_all(write_plan):
+    runs = by_name(read_plan(write_plan(teacher=None)))
+    assert 'teacher' not in runs
+    for run in runs.values():
+        assert run.evaluation.command(run.training.folder)[-3:] == [
+            '--teacher',
+            'teacher.py',
+            't.pth',
+        ]
+
+
+def test_several_teachers_are_none_to_measure_against(write_plan, configs):
+    kd = str(configs / 'kd.py')
+    other = dict(config=kd, options={'model.teacher.checkpoint': 'other.pth'})
+    plan = read_plan(write_plan(teacher=None, variants=dict(a=dict(config=kd), b=other)))
+    assert all(run.evaluation.teacher is None for run in runs_of(plan))
+
+
+def test_whole_config_is_written_beside_the_folder(plan):
+    training = by_name(plan)['kd/seed1'].training
+    assert training.config == plan.folder / 'kd' / 'seed1.py'
+    command = training.command(plan.folder)
+    assert command[2] == str(training.config) and '--cfg-options' not in command
+    assert Config.fromfile(training.config).to_dict() == training.settings.to_dict()

@@ -1,0 +1,112 @@
+"""From finished runs to files: JSON, Markdown and plots."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from mmdet_kdrank.analysis.provenance import provenance
+from mmdet_kdrank.analysis.scalars import read_scalars
+
+from .plan import Plan
+from .plots import plot_differences, plot_seeds, plot_validation
+from .runs import TEACHER, Run
+from .statistics import Statistics, adjust_for_number
+from .table import format_tables
+
+
+def results_of(plan: Plan, runs: Sequence[Run]) -> dict:
+    """Put together all that a comparison found.
+
+    Args:
+        plan: What is compared.
+        runs: All of it, done or not.
+
+    Returns:
+        The content of ``results.json``.
+
+    Raises:
+        RuntimeError: If no run is done.
+    """
+    statistics = Statistics(runs)
+    variants = {}
+    for name in plan.variants:
+        results = statistics.results(name)
+        variants[name] = {
+            'summary': statistics.summary(name),
+            'per_class': statistics.per_class(name) if results else {},
+            'runs': results,
+        }
+    teacher = statistics.results(TEACHER)
+    pairs = [statistics.pair(*pair) for pair in plan.comparisons]
+    adjust_for_number(pairs)
+    every = [result for each in variants.values() for result in each['runs'].values()]
+    return {
+        'name': plan.name,
+        'baseline': plan.baseline,
+        'seeds': list(plan.seeds),
+        'runs_done': len(every),
+        'runs_planned': len(plan.seeds) * len(plan.variants),
+        'teacher': teacher and {'summary': statistics.summary(TEACHER), 'runs': teacher},
+        'no_agreement': _no_agreement(every),
+        'variants': variants,
+        'pairs': pairs,
+        'bootstrap': statistics.bootstrap,
+        'commits': sorted({result['commit']['training'] or 'unknown' for result in every}),
+        'settings': {name: config.to_dict() for name, config in plan.variants.items()},
+        'pictures': plan.pictures and plan.pictures.manifest(),
+        **provenance(),
+    }
+
+
+def write_report(plan: Plan, runs: Sequence[Run], out: Path | None = None) -> list[Path]:
+    """Write ``results.json``, ``table.md`` and the plots into the comparison's folder.
+
+    Args:
+        plan: What is compared.
+        runs: All of it, done or not.
+        out: Folder that gets copies.
+
+    Returns:
+        The files written, those of ``out`` where it is given.
+
+    Raises:
+        RuntimeError: If no run is done.
+    """
+    results = results_of(plan, runs)
+    files = {
+        name: plan.folder / name
+        for name in ('results.json', 'table.md', 'differences.png', 'seeds.png', 'validation.png')
+    }
+    for path in files.values():
+        path.unlink(missing_ok=True)
+    files['results.json'].write_text(json.dumps(results, indent=1, default=str) + '\n')
+    files['table.md'].write_text(format_tables(results), encoding='utf-8')
+    plot_differences(results['pairs'], files['differences.png'])
+    by_seed = {
+        name: {seed: result['mAP'] for seed, result in each['runs'].items()}
+        for name, each in results['variants'].items()
+    }
+    plot_seeds(by_seed, files['seeds.png'])
+    scalars: dict[str, list] = {name: [] for name in plan.variants}
+    for run in runs:
+        if run.variant != TEACHER and run.is_done():
+            scalars[run.variant].append(read_scalars(run.training.folder))
+    plot_validation(scalars, files['validation.png'])
+    written = [path for path in files.values() if path.is_file()]
+    if out is None:
+        return written
+    out.mkdir(parents=True, exist_ok=True)
+    return [Path(shutil.copy(path, out / path.name)) for path in written]
+
+
+def _no_agreement(results: Sequence[dict]) -> str:
+    """Why there is no tau, where there is none."""
+    reasons = {result['reason'] for result in results if 'reason' in result}
+    if reasons:
+        return ' '.join(sorted(reasons))
+    if any('tau' in result for result in results):
+        return ''
+    return 'the variants name no teacher, or not the same one.'

@@ -1,0 +1,172 @@
+"""Tables of a comparison in Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+_COLUMNS = (
+    ('mAP', 'mAP', 100, 1),
+    ('AP50', 'AP50', 100, 1),
+    ('AP75', 'AP75', 100, 1),
+    ('AP_s', 'APs', 100, 1),
+    ('AP_m', 'APm', 100, 1),
+    ('AP_l', 'APl', 100, 1),
+    ('tau', 'τ', 1, 3),
+    ('top1', 'top-1, %', 100, 1),
+    ('ECE', 'ECE, %', 100, 1),
+    ('seconds_per_iteration', 's/iteration', 1, 3),
+    ('peak_memory_mib', 'memory, MiB', 1, 0),
+    ('peak_cuda_memory_mib', 'GPU memory, MiB', 1, 0),
+    ('iterations', 'iterations', 1, 0),
+)
+_DIFFERENCES = (
+    ('mAP', 'mAP', 100, 2),
+    ('AP50', 'AP50', 100, 2),
+    ('AP75', 'AP75', 100, 2),
+    ('tau', 'τ', 1, 4),
+    ('top1', 'top-1, %', 100, 2),
+    ('ECE', 'ECE, %', 100, 2),
+)
+_KINDS = ('seeds', 'images', 'crossed', 'both')
+_UNKNOWN = '–'
+
+
+def format_tables(results: dict) -> str:
+    """Lay out the results of a comparison.
+
+    Args:
+        results: The content of ``results.json``.
+
+    Returns:
+        Markdown: variants, pairs, all intervals of the mAP, and AP by class.
+    """
+    done, planned = results['runs_done'], results['runs_planned']
+    parts = [f'# {results["name"]}']
+    if done < planned:
+        parts.append(f'**Not finished: {done} of {planned} runs.**')
+    parts += [*_variants(results), *_pairs(results), *_intervals(results), *_classes(results)]
+    parts.append(_origin(results))
+    return '\n\n'.join(parts) + '\n'
+
+
+def _variants(results: dict) -> list[str]:
+    summaries = {name: each['summary'] for name, each in results['variants'].items()}
+    if results['teacher']:
+        summaries = {'teacher': results['teacher']['summary'], **summaries}
+    shown = [column for column in _COLUMNS if any(column[0] in each for each in summaries.values())]
+    rows = []
+    for name, summary in summaries.items():
+        count = summary['mAP']['n'] if 'mAP' in summary else 0
+        cells = [_mean(summary.get(key), scale, digits) for key, _, scale, digits in shown]
+        rows.append([name, str(count), *cells])
+    header = ['variant', 'seeds', *(title for _, title, _, _ in shown)]
+    legend = (
+        'Mean ± standard deviation over the seeds, last checkpoints. AP in points, on all images '
+        'of the test set. τ and top-1: agreement with the teacher in ranking the classes of the '
+        'annotated boxes. ECE: expected calibration error of the class scores.'
+    )
+    return ['## Variants', _table(header, rows), legend, *_without_teacher(results)]
+
+
+def _without_teacher(results: dict) -> list[str]:
+    reason = results['no_agreement']
+    return [f'No τ and top-1: {reason}'] if reason else []
+
+
+def _pairs(results: dict) -> list[str]:
+    rows = []
+    for pair in results['pairs']:
+        cells = [
+            _difference(pair['measures'].get(key), scale, digits)
+            for key, _, scale, digits in _DIFFERENCES
+        ]
+        rows.append([f'{pair["variant"]} − {pair["reference"]}', str(len(pair['seeds'])), *cells])
+    header = ['difference', 'seeds', *(title for _, title, _, _ in _DIFFERENCES)]
+    parts = ['## Paired differences', _table(header, rows)]
+    if any(len(pair['seeds']) > 1 for pair in results['pairs']):
+        parts.append(
+            'Mean difference between runs of the same seed, [95 % interval] and p-value, seeds and '
+            'images both taken as drawn by chance; p is not adjusted for the number of pairs.'
+        )
+    if any(len(pair['seeds']) < 2 for pair in results['pairs']):
+        parts.append(
+            'One seed tells nothing of the spread between seeds, so there is no interval: two '
+            'seeds are needed, and five or more are worth having.'
+        )
+    return parts
+
+
+def _intervals(results: dict) -> list[str]:
+    rows = []
+    for pair in results['pairs']:
+        found = pair['measures'].get('mAP', {}).get('intervals', {})
+        if 'quoted' in found:
+            cells = [_interval(found[kind], 100, 2) for kind in _KINDS]
+            holm = f'{found["quoted"]["p_holm"]:.2g}'
+            rows.append([f'{pair["variant"]} − {pair["reference"]}', *cells, holm])
+    if not rows:
+        return []
+    header = ['mAP', 'over seeds', 'over images', 'crossed', 'seeds + images', "p, Holm's"]
+    legend = (
+        'Over seeds: paired t. Over images: paired bootstrap, given these runs. Crossed: bootstrap '
+        'of both, which is too narrow with few seeds. Seeds + images: t interval with both '
+        'variances. The wider of the first and the last is what the table above quotes. '
+        f'{results["bootstrap"]["resamples"]:,} resamples of {results["bootstrap"]["images"]:,} '
+        'images.'
+    )
+    return ['## Intervals of the mAP', _table(header, rows), legend]
+
+
+def _classes(results: dict) -> list[str]:
+    variants = results['variants']
+    tables = {name: each['per_class'] for name, each in variants.items() if each['per_class']}
+    names = next(iter(tables.values()))
+    rows = [
+        [name, *(_number(table[name], 100, 1) for table in tables.values())]
+        for name, value in names.items()
+        if value is not None
+    ]
+    return ['## AP by class', _table(['class', *tables], rows), 'Means over the seeds, in points.']
+
+
+def _origin(results: dict) -> str:
+    versions = ', '.join(f'{name} {version}' for name, version in results['versions'].items())
+    commits = ', '.join(results['commits']) or 'no git checkout'
+    return (
+        f'{results["date"]}, {results["hardware"]}, {versions}. Commit of the runs: {commits}. '
+        f'Seeds: {", ".join(map(str, results["seeds"]))}.'
+    )
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [header, ['---', *['---:'] * (len(header) - 1)], *rows]
+    return '\n'.join(f'| {" | ".join(line)} |' for line in lines)
+
+
+def _mean(value: dict | None, scale: float, digits: int) -> str:
+    if value is None:
+        return _UNKNOWN
+    text = _number(value['mean'], scale, digits)
+    return text if not value['sd'] else f'{text} ± {_number(value["sd"], scale, digits)}'
+
+
+def _difference(measure: dict | None, scale: float, digits: int) -> str:
+    if measure is None:
+        return _UNKNOWN
+    text = _signed(measure['difference'], scale, digits)
+    quoted = measure.get('intervals', {}).get('quoted')
+    return f'{text} {_interval(quoted, scale, digits)}' if quoted else text
+
+
+def _interval(interval: dict, scale: float, digits: int) -> str:
+    ends = (_signed(interval[end], scale, digits) for end in ('low', 'high'))
+    p = '< 0.001' if interval['p'] < 0.001 else f'= {interval["p"]:.3f}'
+    return f'[{", ".join(ends)}], p {p}'
+
+
+def _signed(value: float, scale: float, digits: int) -> str:
+    return f'{scale * value:+.{digits}f}'.replace('-', '−')
+
+
+def _number(value: float | None, scale: float, digits: int) -> str:
+    return _UNKNOWN if value is None else f'{scale * value:.{digits}f}'.replace('-', '−')

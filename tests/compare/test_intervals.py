@@ -1,0 +1,118 @@
+from functools import cache
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from mmdet_kdrank.compare.intervals import (
+    all_intervals,
+    crossed,
+    over_both,
+    over_images,
+    over_seeds,
+    resample_images,
+)
+
+KINDS = ('seeds', 'images', 'crossed', 'both', 'quoted')
+
+
+@cache
+def simulate(seed_spread, image_spread, noise, seeds=5, images=60, trials=300, truth=0.7):
+    """Coverage of the true difference by each interval, and the p-values under no difference.
+
+    A run's measure is a mean over images; a difference is the truth plus what the seed, the image
+    and the two together add to it.
+    """
+    rng = np.random.default_rng(0)
+    hits, p_values = dict.fromkeys(KINDS, 0), {kind: [] for kind in KINDS}
+    for trial in range(trials):
+        cells = (
+            seed_spread * rng.standard_normal((seeds, 1))
+            + image_spread * rng.standard_normal((1, images))
+            + noise * rng.standard_normal((seeds, images))
+        )
+        weights = resample_images(images, 400, trial) / images
+        found = all_intervals(truth + cells.mean(1), truth + cells @ weights.T, trial)
+        null = all_intervals(cells.mean(1), cells @ weights.T, trial)
+        for kind in KINDS:
+            hits[kind] += found[kind]['low'] <= truth <= found[kind]['high']
+            p_values[kind].append(null[kind]['p'])
+    return {kind: count / trials for kind, count in hits.items()}, p_values
+
+
+def test_quoted_interval_covers_whatever_the_difference_comes_from():
+    # 300 trials: a coverage of 0.95 is found between 0.92 and 0.98.
+    for spreads in ((1, 0.1, 0.1), (0.01, 5, 1), (0.5, 4, 2)):
+        coverage, _ = simulate(*spreads)
+        assert 0.92 <= coverage['quoted'] <= 0.985, spreads
+
+
+def test_interval_over_seeds_covers_where_seeds_differ_and_not_where_images_do():
+    assert simulate(1, 0.1, 0.1)[0]['seeds'] > 0.92
+    assert simulate(0.01, 5, 1)[0]['seeds'] < 0.6
+
+
+def test_interval_over_images_covers_where_images_differ_and_not_where_seeds_do():
+    assert simulate(0.01, 5, 1)[0]['images'] > 0.9
+    assert simulate(1, 0.1, 0.1)[0]['images'] < 0.3
+
+
+def test_crossed_percentiles_are_too_narrow_with_five_seeds():
+    coverage, _ = simulate(1, 0.1, 0.1)
+    assert 0.75 < coverage['crossed'] < 0.9
+
+
+@pytest.mark.parametrize(
+    'kind, spreads', [('seeds', (1, 0.1, 0.1)), ('images', (0.01, 5, 1)), ('quoted', (0.01, 5, 1))]
+)
+def test_p_values_are_uniform_where_nothing_differs(kind, spreads):
+    p_values = simulate(*spreads)[1][kind]
+    assert stats.kstest(p_values, 'uniform').pvalue > 0.01
+    assert 0.02 < np.mean(np.array(p_values) < 0.05) < 0.09
+
+
+def test_over_seeds_is_scipys_paired_test():
+    ours, theirs = np.random.default_rng(1).random((2, 6))
+    found = over_seeds(ours - theirs)
+    test = stats.ttest_rel(ours, theirs)
+    assert found.p == pytest.approx(test.pvalue)
+    assert (found.low, found.high) == pytest.approx(tuple(test.confidence_interval(0.95)))
+
+
+def test_over_both_is_wider_than_either_variance_alone_and_falls_back_to_seeds():
+    rng = np.random.default_rng(2)
+    differences = rng.random(5)
+    still = np.repeat(differences[:, None], 100, axis=1)
+    assert over_both(differences, still).width == pytest.approx(over_seeds(differences).width)
+    moving = still + rng.standard_normal(100)
+    assert over_both(differences, moving).width > over_seeds(differences).width
+    assert over_both(differences, moving).width > over_images(moving).width
+
+
+def test_quoted_is_the_wider_one():
+    rng = np.random.default_rng(3)
+    for spread in (0.01, 0.2, 5.0):
+        differences = rng.standard_normal(4)
+        resampled = differences[:, None] + spread * rng.standard_normal((4, 500))
+        found = all_intervals(differences, resampled, 0)
+        widths = {kind: found[kind]['high'] - found[kind]['low'] for kind in found}
+        assert widths['quoted'] == max(widths['seeds'], widths['both'])
+
+
+def test_one_seed_has_an_interval_over_images_alone():
+    assert set(all_intervals(np.array([0.1]), np.full((1, 50), 0.1), 0)) == {'images'}
+
+
+def test_equal_runs_are_not_told_apart():
+    found = all_intervals(np.zeros(3), np.zeros((3, 50)), 0)
+    for kind in ('seeds', 'both', 'images', 'crossed', 'quoted'):
+        assert found[kind] == {'low': 0.0, 'high': 0.0, 'p': 1.0}
+
+
+def test_draws_follow_their_seed_and_keep_the_size():
+    drawn = resample_images(7, 20, seed=1)
+    assert (drawn.sum(1) == 7).all()
+    assert (drawn == resample_images(7, 20, seed=1)).all()
+    assert (drawn != resample_images(7, 20, seed=2)).any()
+    values = np.random.default_rng(0).random((3, 50))
+    assert crossed(values, 1) == crossed(values, 1)
