@@ -1,0 +1,123 @@
+"""The logits that a distillation of a trained student by a trained teacher would compare."""
+
+from __future__ import annotations
+
+import torch
+from mmdet.registry import MODELS
+from mmdet.utils import register_all_modules
+from mmengine.config import Config, ConfigDict
+from mmengine.logging import MessageHub
+from mmengine.runner import Runner
+from torch import Tensor, nn
+
+from mmdet_kdrank.analysis.survey.distilling import distilling
+from mmdet_kdrank.checkpoint import load_checkpoint
+from mmdet_kdrank.distillers.samples import DistillSamples
+from mmdet_kdrank.distillers.weights import detector_weights
+from mmdet_kdrank.errors import CheckpointError, DataError
+from mmdet_kdrank.random_states import kept_random_states
+
+from .logits import LogitSet
+
+
+class RowRecorder(nn.Module):
+    """An entry of ``distill_losses`` that keeps what it is shown."""
+
+    requires_samples = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[DistillSamples] = []
+
+    def forward(self, samples: DistillSamples) -> Tensor:
+        """Keep the rows; the loss is 0."""
+        self.seen.append(samples)
+        return samples.student.new_zeros(())
+
+
+@torch.no_grad()
+def trained_logits(
+    student: tuple[Config, str],
+    teacher: tuple[str | dict, str],
+    rows: int = 300,
+    batches: int = 40,
+    seed: int = 0,
+) -> list[LogitSet]:
+    """Let student and teacher classify what a training would sample on the val pictures.
+
+    Rows, classes and the teacher's input are the distiller's own: the student's sampled RoIs, or
+    its anchors with their assignment. Both run in eval mode.
+
+    Args:
+        student: Config with a ``val_dataloader`` that loads annotations, and its checkpoint.
+        teacher: What ``teacher.config`` and ``teacher.checkpoint`` take.
+        rows: At most so many of each kind, drawn at random.
+        batches: Of the loader, at most.
+        seed: Of the sampling.
+
+    Returns:
+        ``'foreground'`` and ``'background'``, those of them that have rows.
+
+    Raises:
+        CheckpointError: If the student's checkpoint does not fit its config.
+        DataError: If no row has a label.
+    """
+    config, checkpoint = student
+    register_all_modules(init_default_scope=True)
+    with kept_random_states():
+        torch.manual_seed(seed)
+        model = _distiller(config, checkpoint, teacher)
+        loader = Runner.build_dataloader(ConfigDict(config.val_dataloader), seed=seed)
+        hub = MessageHub.get_current_instance()
+        before = hub.get_info('dataset_meta')
+        hub.update_info('dataset_meta', loader.dataset.metainfo)
+        try:
+            for _, batch in zip(range(batches), loader, strict=False):
+                model(**model.data_preprocessor(batch, training=True), mode='loss')
+        finally:
+            hub.update_info('dataset_meta', before)
+        return _drawn(model.distill_losses['loss_recorder'].seen, rows)
+
+
+def _distiller(config: Config, checkpoint: str, teacher: tuple[str | dict, str]) -> nn.Module:
+    settings = distilling(config.model, checkpoint)
+    settings.teacher = dict(config=teacher[0], checkpoint=teacher[1])
+    settings.distill_losses = dict(loss_recorder=dict(type=RowRecorder))
+    model = MODELS.build(settings)
+    model.init_weights()
+    wrong = model.load_state_dict(
+        detector_weights(load_checkpoint(checkpoint), checkpoint), strict=False
+    )
+    if wrong.missing_keys or wrong.unexpected_keys:
+        keys = [*wrong.missing_keys, *wrong.unexpected_keys]
+        raise CheckpointError(
+            f'The student checkpoint {checkpoint} does not fit its config: {len(keys)} keys are '
+            f'missing or unexpected, {keys[0]} first. Give the config that it was trained with.'
+        )
+    return model.eval()
+
+
+def _drawn(seen: list[DistillSamples], rows: int) -> list[LogitSet]:
+    if any(samples.labels is None for samples in seen):
+        raise DataError(
+            "The student's head does not tell one label a row, so that foreground and background "
+            'cannot be told apart. Choose another pair.'
+        )
+    student, teacher, labels = (
+        torch.cat([getattr(samples, name) for samples in seen])
+        for name in ('student', 'teacher', 'labels')
+    )
+    sets = []
+    foreground = (labels >= 0) & (labels < seen[0].num_classes)
+    kinds = {'foreground': foreground, 'background': labels == seen[0].num_classes}
+    for name, mask in kinds.items():
+        index = mask.nonzero()[:, 0]
+        index = index[torch.randperm(len(index))[:rows]].sort().values
+        if len(index):
+            logits = student[index].double(), teacher[index].double()
+            sets.append(LogitSet(name, *logits, labels[index], seen[0].activation))
+    if not sets:
+        raise DataError(
+            'The val pictures gave no row with a label. Give a loader with annotations.'
+        )
+    return sets
