@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
         Exit status.
     """
     out = args.out or args.root / 'work_dirs' / 'claims'
-    started = time.process_time()
+    started, sources = time.process_time(), commit()
     real, made = real_logits(args)
     if args.save_logits:
         save_logits(args.save_logits, real, made)
@@ -80,7 +80,7 @@ def run(args: argparse.Namespace) -> int:
         'claims': claims,
         'logits': made,
         'seed': args.seed,
-        'commit': commit(),
+        'commit': sources,
         **provenance(),
     }
     images = out / 'images'

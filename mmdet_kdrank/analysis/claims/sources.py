@@ -33,6 +33,15 @@ def real_logits(args: argparse.Namespace) -> tuple[list[LogitSet], dict[str, Any
     pair = args.student is not None or args.teacher is not None
     if (args.logits is not None) + pair + args.random > 1:
         raise ArgumentError('Give one of --logits, --student with --teacher, and --random.')
+    if args.save_logits and (args.random or args.logits is not None):
+        raise ArgumentError(
+            '--save-logits keeps what a pair of detectors says, and --random and --logits take no '
+            'pair. Leave it out.'
+        )
+    if args.cfg_options and args.student is None:
+        raise ArgumentError(
+            "--cfg-options changes the student's config. Name one with --student, or leave it out."
+        )
     if args.random:
         return [], {'source': 'random logits alone'}
     if args.logits is not None:
