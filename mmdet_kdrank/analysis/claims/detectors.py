@@ -85,15 +85,15 @@ def _distiller(config: Config, checkpoint: str, teacher: tuple[str | dict, str])
     settings.distill_losses = dict(loss_recorder=dict(type=RowRecorder))
     model = MODELS.build(settings)
     model.init_weights()
-    wrong = model.load_state_dict(
-        detector_weights(load_checkpoint(checkpoint), checkpoint), strict=False
-    )
-    if wrong.missing_keys or wrong.unexpected_keys:
-        keys = [*wrong.missing_keys, *wrong.unexpected_keys]
+    weights = detector_weights(load_checkpoint(checkpoint), checkpoint)
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        reason = ' '.join(str(error).split())
         raise CheckpointError(
-            f'The student checkpoint {checkpoint} does not fit its config: {len(keys)} keys are '
-            f'missing or unexpected, {keys[0]} first. Give the config that it was trained with.'
-        )
+            f'The student checkpoint {checkpoint} does not fit its config. {reason} Give the '
+            'config that it was trained with.'
+        ) from error
     return model.eval()
 
 
