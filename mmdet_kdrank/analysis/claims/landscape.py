@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
@@ -105,7 +106,7 @@ def _terms(logits: LogitSet) -> list[Term]:
     return [kd(logits), rank(), rank(form='cosine'), together(logits)]
 
 
-def _draw(axes: object, term: Term, plane: Plane) -> None:
+def _draw(axes: Axes, term: Term, plane: Plane) -> None:
     line = torch.linspace(*plane.reach, _SIZE, dtype=torch.float64)
     grid = torch.cartesian_prod(line, line)
     rows = _repeated(plane.logits, len(grid))

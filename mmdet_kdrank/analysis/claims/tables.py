@@ -72,7 +72,6 @@ def _counterexamples(data: dict) -> str:
         [[name, *(cell(case[name]) for case in cases.values())] for name in names],
     )
     sets = data['sets']
-    less = {name: list(found.values())[-1] for name, found in sets.items()}
     second = table(
         ['share of', *sets],
         [
@@ -81,7 +80,7 @@ def _counterexamples(data: dict) -> str:
         ]
         + [
             [f'unlikely classes with less gradient than from KL: {name}']
-            + [cell(found[name]) for found in less.values()]
+            + [cell(found['less than KL'][name]) for found in sets.values()]
             for name in names[1:]
         ],
     )
