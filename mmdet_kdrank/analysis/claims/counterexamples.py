@@ -7,7 +7,7 @@ from torch import Tensor
 
 from .claim import Check, Claim, number
 from .logits import LogitSet, normal
-from .terms import Term, base_name, kd, rank
+from .terms import Term, kd, rank
 
 GAPS = [0.5 * step for step in range(1, 41)]
 SURROGATES = ('tanh', 'erf', 'algebraic', 'atan')
