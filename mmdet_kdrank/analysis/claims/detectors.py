@@ -11,6 +11,7 @@ from mmengine.runner import Runner
 from torch import Tensor, nn
 
 from mmdet_kdrank.analysis.survey.distilling import distilling
+from mmdet_kdrank.analysis.survey.lean import without_weights
 from mmdet_kdrank.checkpoint import load_checkpoint
 from mmdet_kdrank.distillers.samples import DistillSamples
 from mmdet_kdrank.distillers.weights import detector_weights
@@ -18,6 +19,9 @@ from mmdet_kdrank.errors import CheckpointError, DataError
 from mmdet_kdrank.random_states import kept_random_states
 
 from .logits import LogitSet
+
+_MOST = 5000
+"""Rows of each kind that are kept of a batch: dense heads have hundreds of thousands."""
 
 
 class RowRecorder(nn.Module):
@@ -27,11 +31,13 @@ class RowRecorder(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.seen: list[DistillSamples] = []
+        self.seen: dict[str, list[DistillSamples]] = {'foreground': [], 'background': []}
 
     def forward(self, samples: DistillSamples) -> Tensor:
-        """Keep the rows; the loss is 0."""
-        self.seen.append(samples)
+        """Keep the rows that have a label, at most :data:`_MOST` of each kind; the loss is 0."""
+        background = samples.labels == samples.num_classes
+        for kind, mask in (('foreground', samples.positive()), ('background', background)):
+            self.seen[kind].append(samples.take(_some(mask, _MOST)))
         return samples.student.new_zeros(())
 
 
@@ -61,6 +67,7 @@ def trained_logits(
     Raises:
         CheckpointError: If the student's checkpoint does not fit its config.
         DataError: If no row has a label.
+        ArgumentError: If the student's head does not tell one label a row.
     """
     config, checkpoint = student
     register_all_modules(init_default_scope=True)
@@ -80,7 +87,8 @@ def trained_logits(
 
 
 def _distiller(config: Config, checkpoint: str, teacher: tuple[str | dict, str]) -> nn.Module:
-    settings = distilling(config.model, checkpoint)
+    # Its weights all come from the checkpoint, none from elsewhere.
+    settings = distilling(without_weights(config.model), checkpoint)
     settings.teacher = dict(config=teacher[0], checkpoint=teacher[1])
     settings.distill_losses = dict(loss_recorder=dict(type=RowRecorder))
     model = MODELS.build(settings)
@@ -97,25 +105,25 @@ def _distiller(config: Config, checkpoint: str, teacher: tuple[str | dict, str])
     return model.eval()
 
 
-def _drawn(seen: list[DistillSamples], rows: int) -> list[LogitSet]:
-    if any(samples.labels is None for samples in seen):
-        raise DataError(
-            "The student's head does not tell one label a row, so that foreground and background "
-            'cannot be told apart. Choose another pair.'
-        )
-    student, teacher, labels = (
-        torch.cat([getattr(samples, name) for samples in seen])
-        for name in ('student', 'teacher', 'labels')
-    )
+def _some(mask: Tensor, most: int) -> Tensor:
+    """Where a mask is true, or ``most`` such places drawn at random, in order."""
+    index = mask.nonzero()[:, 0]
+    if len(index) > most:
+        index = index[torch.randperm(len(index))[:most]].sort().values
+    return index
+
+
+def _drawn(seen: dict[str, list[DistillSamples]], rows: int) -> list[LogitSet]:
     sets = []
-    foreground = (labels >= 0) & (labels < seen[0].num_classes)
-    kinds = {'foreground': foreground, 'background': labels == seen[0].num_classes}
-    for name, mask in kinds.items():
-        index = mask.nonzero()[:, 0]
-        index = index[torch.randperm(len(index))[:rows]].sort().values
+    for kind, batches in seen.items():
+        student, teacher, labels = (
+            torch.cat([getattr(samples, name) for samples in batches])
+            for name in ('student', 'teacher', 'labels')
+        )
+        index = _some(torch.ones(len(labels), dtype=torch.bool), rows)
         if len(index):
             logits = student[index].double(), teacher[index].double()
-            sets.append(LogitSet(name, *logits, labels[index], seen[0].activation))
+            sets.append(LogitSet(kind, *logits, labels[index], batches[0].activation))
     if not sets:
         raise DataError(
             'The val pictures gave no row with a label. Give a loader with annotations.'
