@@ -19,7 +19,7 @@ def lean_model(model: dict) -> dict:
     Returns:
         dict: The same detector, with all its modules and widths.
     """
-    model = _without_weights(model)
+    model = without_weights(model)
     train = model.get('train_cfg') or {}
     if train.get('rpn_proposal'):
         train['rpn_proposal']['max_per_img'] = PROPOSALS
@@ -32,15 +32,16 @@ def lean_model(model: dict) -> dict:
     return model
 
 
-def _without_weights(value: Any) -> Any:
+def without_weights(value: Any) -> Any:
+    """Copy a config, or a part of one, without what names pretrained weights."""
     if isinstance(value, dict):
         return {
-            key: _without_weights(item)
+            key: without_weights(item)
             for key, item in value.items()
             if key != 'pretrained' and not (key == 'init_cfg' and _names_checkpoint(item))
         }
     if isinstance(value, (list, tuple)):
-        return type(value)(map(_without_weights, value))
+        return type(value)(map(without_weights, value))
     return value
 
 

@@ -1,0 +1,1 @@
+"""The claims made for the ranking loss, each measured on logits."""
