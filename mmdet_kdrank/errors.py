@@ -48,6 +48,10 @@ class UnsupportedError(KDRankError, NotImplementedError):
     """A module does what the distiller has no way to follow."""
 
 
+class RunError(KDRankError, RuntimeError):
+    """A training or an evaluation failed in its process, or its folder is in use."""
+
+
 class StateError(KDRankError, RuntimeError):
     """Called at a time when it cannot answer."""
 

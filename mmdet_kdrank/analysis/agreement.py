@@ -2,44 +2,93 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import torch
-from mmdet.models.detectors import TwoStageDetector
-from mmdet.structures import SampleList
-from mmdet.structures.bbox import bbox2roi, get_box_tensor
-from torch import Tensor
+from mmdet.structures.bbox import bbox2roi, bbox_overlaps, get_box_tensor
+from torch import Tensor, nn
 
+from mmdet_kdrank.distillers.class_output import ClassOutput, class_output
+from mmdet_kdrank.distillers.prior_boxes import prior_boxes
+from mmdet_kdrank.errors import ArgumentTypeError
 from mmdet_kdrank.ops import kendall_tau
 
 
+def class_output_of(detector: nn.Module) -> ClassOutput:
+    """Look up what the class output of a detector's last box head is.
+
+    Raises:
+        TypeError: If it has none, or one that is not known.
+    """
+    head = getattr(getattr(detector, 'roi_head', detector), 'bbox_head', None)
+    if head is None:
+        raise ArgumentTypeError(
+            f'{type(detector).__name__} has no bbox_head, so there are no class logits to compare. '
+            'Give a detector with a RoI head or a dense head.'
+        )
+    return class_output(head[-1] if isinstance(head, nn.ModuleList) else head)
+
+
 @torch.no_grad()
-def class_logits_of_true_boxes(detector: TwoStageDetector, batch: dict) -> Tensor:
-    """Let a two-stage detector classify the annotated boxes of a batch.
+def class_logits(detector: nn.Module, batch: dict, boxes: Sequence[Tensor]) -> Tensor:
+    """Take a detector's class logits of given boxes.
+
+    A two-stage detector classifies the boxes as RoIs, with its last stage. A dense detector has
+    classified its priors (anchors, or cells of points): each box gets the logits of the prior that
+    overlaps it most, the first of several; detectors with the same priors are asked at the same
+    one.
 
     Args:
-        detector: In eval mode, with one box head.
+        detector: In eval mode.
+        batch: A batch of a data loader.
+        boxes: Of each image, (N_i, 4): x1, y1, x2, y2 in pixels of the network's input.
+
+    Returns:
+        (sum of N_i, channels) logits, a background channel last where the head has one.
+
+    Raises:
+        TypeError: If the detector has no class logits of a box.
+    """
+    output = class_output_of(detector)
+    images = detector.data_preprocessor(batch, training=False)['inputs']
+    features = detector.extract_feat(images)
+    boxes = [box.to(features[0]) for box in boxes]
+    roi_head = getattr(detector, 'roi_head', None)
+    if roi_head is not None:
+        stages = getattr(roi_head, 'num_stages', 1)
+        stage = (stages - 1,) if isinstance(roi_head.bbox_head, nn.ModuleList) else ()
+        return output.logits(roi_head._bbox_forward(*stage, features, bbox2roi(boxes))['cls_score'])
+    maps = detector.bbox_head(features)[0]
+    logits = torch.cat([output.rows(level) for level in maps], dim=1)
+    priors = prior_boxes(detector.bbox_head, [level[:1] for level in maps])
+    nearest = [bbox_overlaps(box, priors).argmax(dim=1) for box in boxes]
+    return torch.cat([rows[index] for rows, index in zip(logits, nearest, strict=True)])
+
+
+def class_logits_of_true_boxes(detector: nn.Module, batch: dict) -> Tensor:
+    """Let a detector classify the annotated boxes of a batch.
+
+    Args:
+        detector: In eval mode, as in :func:`class_logits`.
         batch: A batch of a data loader whose pipeline loads annotations, boxes in pixels of the
             network's input.
 
     Returns:
-        (N, num_classes + 1) logits, N the number of annotated boxes in the batch.
+        (N, channels) logits, N the number of annotated boxes in the batch.
     """
-    data = detector.data_preprocessor(batch, training=False)
-    samples: SampleList = data['data_samples']
+    samples = batch['data_samples']
     boxes = [get_box_tensor(sample.gt_instances.bboxes) for sample in samples]
-    features = detector.extract_feat(data['inputs'])
-    rois = bbox2roi([box.to(features[0]) for box in boxes])
-    return detector.roi_head._bbox_forward(features, rois)['cls_score']
+    return class_logits(detector, batch, boxes)
 
 
 def class_agreement(
-    student: TwoStageDetector, teacher: TwoStageDetector, batches: Iterable[dict]
+    student: nn.Module, teacher: nn.Module, batches: Iterable[dict]
 ) -> dict[str, float]:
     """Compare the class rankings of student and teacher on the annotated boxes.
 
     Unlike the training's own ``distill_tau`` this needs no distillation, so a student trained
-    alone is measured as any other. Both must know the same classes in the same order.
+    alone is measured as any other. Both must know the same classes in the same order, and dense
+    detectors the same priors.
 
     Args:
         student: In eval mode.

@@ -7,11 +7,13 @@ import sys
 import time
 from pathlib import Path
 
+from mmdet_kdrank.analysis.provenance import cpu_count
 from mmdet_kdrank.datasets.shapes import write_shapes
+from mmdet_kdrank.errors import RunError
+from mmdet_kdrank.jobs import Training, exclusive, run_jobs, signals_interrupt
 
 from .plan import Plan, full_plan, quick_plan
 from .report import write_report
-from .side_by_side import DemoError, exclusive, run_phase, signals_interrupt
 
 
 def run(plan: Plan, root: Path) -> list[Path]:
@@ -25,7 +27,7 @@ def run(plan: Plan, root: Path) -> list[Path]:
         The files with its results.
 
     Raises:
-        DemoError: If another demo is running in the folder, or a training fails.
+        RunError: If another demo is running in the folder, or a training fails.
     """
     with exclusive(plan.folder) as lock:
         fresh = write_shapes(plan.data, plan.pictures)
@@ -34,6 +36,25 @@ def run(plan: Plan, root: Path) -> list[Path]:
         for number, trainings in enumerate(phases, start=1):
             run_phase(f'[{number}/{len(phases)}]', trainings, root, lock)
         return write_report(plan, [training for phase in phases for training in phase])
+
+
+def run_phase(title: str, trainings: list[Training], root: Path, lock: int) -> None:
+    """Run the trainings that are not done yet, at the same time.
+
+    Args:
+        title: Head of the progress line.
+        trainings: Independent of each other.
+        root: Checkout with ``tools/``.
+        lock: What :func:`~mmdet_kdrank.jobs.exclusive` gave.
+
+    Raises:
+        RunError: If one fails; the others are ended.
+    """
+    for training in filter(Training.is_done, trainings):
+        print(f'{title} {training.name}: kept from an earlier run', flush=True)
+    number = max(1, sum(not training.is_done() for training in trainings))
+    slot = {'OMP_NUM_THREADS': str(max(1, min(4, cpu_count() // number)))}
+    run_jobs(trainings, [slot] * number, root, lock, f'{title} ')
 
 
 def main(root: Path, arguments: list[str] | None = None) -> int:
@@ -59,7 +80,7 @@ def main(root: Path, arguments: list[str] | None = None) -> int:
     try:
         with signals_interrupt():
             files = run(quick_plan(root) if quick else full_plan(root), root)
-    except DemoError as error:
+    except RunError as error:
         print(f'\n{error}', file=sys.stderr)
         return 1
     except KeyboardInterrupt:

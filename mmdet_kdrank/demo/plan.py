@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mmdet_kdrank.datasets.shapes import ShapesSpec
-
-from .training import Training
+from mmdet_kdrank.jobs import Training
 
 TEACHER, ALONE, KD, KD_RANK = 'teacher', 'student alone', 'student, KD', 'student, KD + rank'
 _CONFIGS = {

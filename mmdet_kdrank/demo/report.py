@@ -25,9 +25,9 @@ from mmdet_kdrank.analysis.scalars import (
     read_scalars,
     seconds_per_iteration,
 )
+from mmdet_kdrank.jobs import Training
 
 from .plan import ALONE, TEACHER, Plan
-from .training import Training
 
 _PICTURES = 4
 _HEADER = ('one seed', 'mAP', 'AP50', 'tau', 'top-1', 's/iteration', 'iterations')

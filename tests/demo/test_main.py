@@ -5,7 +5,7 @@ import pytest
 from mmdet_kdrank.datasets.shapes import ShapesSpec
 from mmdet_kdrank.demo import main as main_function
 from mmdet_kdrank.demo.plan import Plan
-from mmdet_kdrank.demo.side_by_side import DemoError
+from mmdet_kdrank.errors import RunError
 
 # The package exports the function under the module's name.
 module = sys.modules[main_function.__module__]
@@ -39,7 +39,7 @@ def test_quick_says_that_its_figures_mean_nothing(done, tmp_path, capsys):
 
 @pytest.mark.parametrize(
     'error, status, words',
-    [(DemoError('disk full'), 1, 'disk full'), (KeyboardInterrupt(), 130, 'goes on from here')],
+    [(RunError('disk full'), 1, 'disk full'), (KeyboardInterrupt(), 130, 'goes on from here')],
 )
 def test_end_without_results_is_told_and_has_a_status(
     monkeypatch, tmp_path, capsys, error, status, words

@@ -1,5 +1,14 @@
+import pytest
+from mmengine.config import Config
+
+from mmdet_kdrank.errors import ArgumentError
+from mmdet_kdrank.jobs.training import last_checkpoint_name
+
+
 def finished(training, root):
-    assert training.start(root, threads=1).wait() == 0
+    assert training.start(root, {}).wait() == 0
+    training.note_memory(2.0)
+    training.note_memory(1.0)
     training.mark_done()
 
 
@@ -27,7 +36,7 @@ def test_done_holds_for_this_very_training_alone(checkout, training):
 
 
 def test_unfinished_training_goes_on_in_its_folder(checkout, training):
-    assert training().start(checkout, threads=1).wait() == 0
+    assert training().start(checkout, {}).wait() == 0
     assert not training().is_done()
     finished(training(), checkout)
     assert len((training().work_dir / 'calls').read_text().splitlines()) == 2
@@ -40,9 +49,35 @@ def test_another_training_starts_from_an_empty_folder(checkout, training):
     assert len((other.work_dir / 'calls').read_text().splitlines()) == 1
 
 
+def test_starts_are_counted_and_the_memory_is_noted(checkout, training):
+    assert training().start(checkout, {}).wait() == 0
+    finished(training(), checkout)
+    state = training().state
+    assert (state['starts'], state['peak_memory'], state['done']) == (2, 2.0, True)
+
+
+@pytest.mark.parametrize(
+    'loop, hook, name',
+    [
+        (dict(max_iters=7), dict(by_epoch=False), 'iter_7.pth'),
+        (dict(max_epochs=3), {}, 'epoch_3.pth'),
+        (dict(max_epochs=3), dict(filename_tmpl='at_{}.pth'), 'at_3.pth'),
+    ],
+)
+def test_last_checkpoint_is_named_as_mmengine_names_it(loop, hook, name):
+    settings = Config(dict(train_cfg=loop, default_hooks=dict(checkpoint=hook)))
+    assert last_checkpoint_name(settings) == name
+
+
+def test_hook_that_counts_otherwise_than_the_loop_is_refused():
+    settings = Config(dict(train_cfg=dict(max_iters=7), default_hooks=dict(checkpoint={})))
+    with pytest.raises(ArgumentError, match='checkpoint.by_epoch=False'):
+        last_checkpoint_name(settings)
+
+
 def test_progress_and_last_words_come_from_its_logs(checkout, training):
     failing = training(ending='fails')
     assert failing.progress() == 'one: starting'
-    assert failing.start(checkout, threads=1).wait() == 1
+    assert failing.start(checkout, {}).wait() == 1
     assert failing.progress() == 'one: 3/5, 0:04 left'
     assert failing.last_words() == 'no such teacher'

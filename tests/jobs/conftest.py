@@ -2,7 +2,7 @@ import textwrap
 
 import pytest
 
-from mmdet_kdrank.demo.training import Training
+from mmdet_kdrank.jobs import Training
 
 TRAINER = textwrap.dedent("""
     # Stands for tools/train.py: does `steps` steps, then what `ending` says.
@@ -21,13 +21,18 @@ TRAINER = textwrap.dedent("""
         time.sleep(600)
 """)
 
+CONFIG = """
+train_cfg = dict(max_iters=5)
+default_hooks = dict(checkpoint=dict(by_epoch=False))
+"""
+
 
 @pytest.fixture
 def checkout(tmp_path):
     """A checkout whose trainer does nothing but log."""
     (tmp_path / 'tools').mkdir()
     (tmp_path / 'tools' / 'train.py').write_text(TRAINER)
-    (tmp_path / 'config.py').write_text('train_cfg = dict(max_iters=5)\n')
+    (tmp_path / 'config.py').write_text(CONFIG)
     return tmp_path
 
 
@@ -35,8 +40,8 @@ def checkout(tmp_path):
 def training(checkout):
     """Make a training in that checkout."""
 
-    def make(name='one', ending='well', depends=''):
+    def make(name='one', ending='well', depends='', after=()):
         folder = checkout / 'work' / name
-        return Training(name, checkout / 'config.py', folder, {'ending': ending}, depends)
+        return Training(name, checkout / 'config.py', folder, {'ending': ending}, depends, after)
 
     return make

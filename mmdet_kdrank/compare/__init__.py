@@ -1,0 +1,1 @@
+"""Paired experiments: the same seeds for every variant, and what their differences are worth."""

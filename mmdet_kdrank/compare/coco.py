@@ -1,0 +1,161 @@
+"""COCO's average precision of a run, and the matches that it was counted from."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
+
+import numpy as np
+from mmdet.structures import DetDataSample
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
+
+from .matches import Matches
+
+MEASURES = ('mAP', 'AP50', 'AP75', 'AP_s', 'AP_m', 'AP_l')
+"""The first six of COCO's summary, in its order."""
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Context in which pycocotools does not print."""
+    with redirect_stdout(io.StringIO()):
+        yield
+
+
+def category_ids(coco: COCO, classes: Sequence[str]) -> list[int]:
+    """Category of each label, as MMDetection's CocoDataset and CocoMetric number them."""
+    return coco.getCatIds(catNms=list(classes))
+
+
+class Detections:
+    """Boxes that a detector found, in the pixels of the original images.
+
+    Args:
+        coco: Annotations.
+        classes: Of the data set.
+    """
+
+    def __init__(self, coco: COCO, classes: Sequence[str]) -> None:
+        self._categories = np.array(category_ids(coco, classes))
+        self._rows: list[np.ndarray] = []
+
+    def add(self, samples: Sequence[DetDataSample]) -> None:
+        """Add what a detector made of a batch."""
+        for sample in samples:
+            found = sample.pred_instances.cpu().numpy()
+            corners = np.asarray(found.bboxes, dtype=np.float64)
+            rows = np.empty((len(corners), 7))
+            rows[:, 0] = sample.img_id
+            rows[:, 1:3] = corners[:, :2]
+            rows[:, 3:5] = corners[:, 2:] - corners[:, :2]
+            rows[:, 5] = found.scores
+            rows[:, 6] = self._categories[found.labels]
+            self._rows.append(rows)
+
+    def table(self) -> np.ndarray:
+        """Rows for ``COCO.loadRes``, (N, 7): image id, x, y, width, height, score, category id."""
+        return np.concatenate([np.empty((0, 7)), *self._rows])
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """What is kept of them in a file."""
+        table = self.table()
+        return {
+            'detection_image_id': table[:, 0].astype(np.int64),
+            'detection_category_id': table[:, 6].astype(np.int64),
+            'detection_score': table[:, 5].astype(np.float32),
+            'detection_box': table[:, 1:5].astype(np.float32),
+        }
+
+
+def evaluate_boxes(
+    coco: COCO, classes: Sequence[str], detections: Detections
+) -> tuple[dict, Matches]:
+    """Evaluate detections by COCO's rules.
+
+    Args:
+        coco: Annotations.
+        classes: Of the data set.
+        detections: On all of its images.
+
+    Returns:
+        The :data:`MEASURES` (None where no object is of that size) and ``per_class`` (AP by class
+        name, None where the class has no object); and the matches behind them.
+    """
+    categories = category_ids(coco, classes)
+    table = detections.table()
+    with quietly():
+        found = coco.loadRes(table) if len(table) else COCO()
+        if not len(table):  # which pycocotools' loadRes does not take
+            found.dataset = {**coco.dataset, 'annotations': []}
+            found.createIndex()
+        evaluation = COCOeval(coco, found, 'bbox')
+        evaluation.params.catIds = categories
+        evaluation.evaluate()
+        evaluation.accumulate()
+        evaluation.summarize()
+    precision = evaluation.eval['precision'][:, :, :, 0, -1]
+    per_class = {}
+    for column, category in enumerate(categories):
+        values = precision[:, :, column]
+        values = values[values > -1]
+        per_class[coco.cats[category]['name']] = float(values.mean()) if values.size else None
+    summary = [float(value) for value in evaluation.stats[: len(MEASURES)]]
+    measures = {
+        name: value if value > -1 else None for name, value in zip(MEASURES, summary, strict=True)
+    }
+    return {**measures, 'per_class': per_class}, matches_of(evaluation)
+
+
+def matches_of(evaluation: COCOeval) -> Matches:
+    """Take the matches of objects of all sizes out of an evaluation.
+
+    Args:
+        evaluation: After ``evaluate()``.
+
+    Returns:
+        Its matches at the most detections an image that it allows.
+    """
+    params = evaluation.params
+    images = {image: index for index, image in enumerate(params.imgIds)}
+    positives = np.zeros((len(images), len(params.catIds)), dtype=np.int32)
+    # One entry a class, range of sizes and image; the first range is that of all sizes.
+    sizes = len(params.areaRng)
+    thresholds = len(params.iouThrs)
+    rows: list[tuple[np.ndarray, ...]] = []
+    for number, entry in enumerate(evaluation.evalImgs):
+        column, rest = divmod(number, sizes * len(images))
+        if entry is None or rest >= len(images):
+            continue
+        image = images[entry['image_id']]
+        positives[image, column] = np.count_nonzero(np.logical_not(entry['gtIgnore']))
+        count = len(entry['dtScores'])
+        rows.append(
+            (
+                np.full(count, image, dtype=np.int32),
+                np.full(count, column, dtype=np.int32),
+                np.asarray(entry['dtScores'], dtype=np.float64),
+                np.asarray(entry['dtMatches']).reshape(thresholds, count).T > 0,
+                np.asarray(entry['dtIgnore'], dtype=bool).reshape(thresholds, count).T,
+            )
+        )
+    empty = (
+        np.empty(0, np.int32),
+        np.empty(0, np.int32),
+        np.empty(0),
+        np.empty((0, thresholds), bool),
+        np.empty((0, thresholds), bool),
+    )
+    image, label, score, matched, ignored = (
+        np.concatenate(parts) for parts in zip(empty, *rows, strict=True)
+    )
+    return Matches(
+        image_ids=np.array(params.imgIds),
+        positives=positives,
+        image=image,
+        label=label,
+        score=score,
+        true_positive=matched & ~ignored,
+        ignored=ignored,
+    )

@@ -1,0 +1,114 @@
+"""The command line of ``tools/compare.py``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+import torch
+from mmengine.config import DictAction
+
+from mmdet_kdrank.analysis.provenance import cpu_count
+from mmdet_kdrank.datasets.shapes import write_shapes
+from mmdet_kdrank.errors import ArgumentError, KDRankError
+from mmdet_kdrank.jobs import exclusive, run_jobs, signals_interrupt
+
+from .plan import Plan, plan_of_configs, read_plan
+from .progress import Progress
+from .runs import runs_of
+
+
+def main(root: Path, arguments: list[str] | None = None) -> int:
+    """Entry point of ``tools/compare.py``.
+
+    Args:
+        root: Folder with ``tools/``.
+        arguments: Of the command line; default ``sys.argv[1:]``.
+
+    Returns:
+        Exit status.
+    """
+    args = _parser().parse_args(arguments)
+    try:
+        plan = _plan(args)
+        if not args.report:
+            with signals_interrupt():
+                run(plan, root, args.jobs)
+    except KDRankError as error:
+        print(f'\n{error}', file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print('\nInterrupted. The same command goes on from here.', file=sys.stderr)
+        return 130
+    return 0
+
+
+def run(plan: Plan, root: Path, jobs: int | None = None) -> None:
+    """Do what is missing of a comparison's trainings and evaluations.
+
+    Args:
+        plan: What is compared.
+        root: Folder with ``tools/``.
+        jobs: How many side by side; default one a GPU, or one a core.
+
+    Raises:
+        RunError: If the folder is in use, or a training or an evaluation fails.
+    """
+    with exclusive(plan.folder) as lock:
+        if plan.pictures and write_shapes(plan.data, plan.pictures):
+            print(f'Pictures written to {plan.data}', flush=True)
+        runs = runs_of(plan)
+        slots = _slots(jobs)
+        kept = sum(each.is_done() for each in runs)
+        print(f'{plan.name}: {len(runs)} runs, {kept} kept, {len(slots)} at a time', flush=True)
+        every = [job for each in runs for job in each.jobs]
+        run_jobs(every, slots, root, lock, line=Progress(runs, len(slots)))
+
+
+def _slots(jobs: int | None) -> list[dict[str, str]]:
+    """One thread a process: the results do not depend on how many run at a time."""
+    if jobs is not None and jobs < 1:
+        raise ArgumentError(f'--jobs {jobs} must be at least 1.')
+    slot = {'OMP_NUM_THREADS': '1'}
+    devices = _devices()
+    if not devices:
+        return [slot] * (jobs or cpu_count())
+    return [
+        {**slot, 'CUDA_VISIBLE_DEVICES': devices[number % len(devices)]}
+        for number in range(jobs or len(devices))
+    ]
+
+
+def _devices() -> list[str]:
+    visible = os.environ.get('CUDA_VISIBLE_DEVICES')
+    names = visible.split(',') if visible else map(str, range(torch.cuda.device_count()))
+    return list(names)[: torch.cuda.device_count()]
+
+
+def _plan(args: argparse.Namespace) -> Plan:
+    if args.plan:
+        if args.configs:
+            raise ArgumentError('Give configs or --plan, not both: a plan names its configs.')
+        plan = read_plan(args.plan, args.seeds, args.work_dir, args.baseline, args.cfg_options)
+    else:
+        plan = plan_of_configs(
+            args.configs, args.seeds or 3, args.work_dir, args.baseline, args.cfg_options
+        )
+    return plan
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        description='Train configs with the same seeds and say what their differences are worth.'
+    )
+    parser.add_argument('configs', nargs='*', metavar='CONFIG', help='two or more')
+    parser.add_argument('--plan', help='file with variants, seeds and options, instead of configs')
+    parser.add_argument('--seeds', type=int, help='trainings of each config; default 3')
+    parser.add_argument('--work-dir', type=Path, help='default work_dirs/compare/NAME')
+    parser.add_argument('--jobs', type=int, help='side by side; default one a GPU, or one a core')
+    parser.add_argument('--baseline', default='', help='variant that the others are compared with')
+    parser.add_argument('--report', action='store_true', help='only make tables of finished runs')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='for all variants')
+    return parser

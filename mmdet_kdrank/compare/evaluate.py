@@ -1,0 +1,124 @@
+"""Evaluating one run, in a process of its own."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import torch
+from mmdet.registry import MODELS
+from mmdet.utils import register_all_modules
+from mmengine.config import Config
+from mmengine.runner import Runner
+from pycocotools.coco import COCO
+from torch import nn
+
+from mmdet_kdrank.analysis.provenance import provenance
+from mmdet_kdrank.analysis.revision import commit
+from mmdet_kdrank.analysis.scalars import read_scalars, seconds_per_iteration
+from mmdet_kdrank.checkpoint import load_checkpoint
+from mmdet_kdrank.distillers.teacher import TeacherSource
+from mmdet_kdrank.errors import CheckpointError
+
+from .calibration import calibration_error
+from .coco import Detections, evaluate_boxes, quietly
+from .reference import Reference
+from .runs import RESULT, SAMPLES
+from .settings import coco_metric
+
+
+def evaluate(
+    folder: Path, config: Path, checkpoint: Path, seed: int, teacher: tuple[str, str] | None
+) -> dict:
+    """Run a detector on its test set and write what it found.
+
+    Args:
+        folder: Of its training; gets ``result.json`` and ``samples.npz``.
+        config: Whole config of the training.
+        checkpoint: What to evaluate.
+        seed: Of the training.
+        teacher: Config and checkpoint of the detector to compare class rankings with.
+
+    Returns:
+        The content of ``result.json``.
+    """
+    settings = Config.fromfile(config)
+    register_all_modules(init_default_scope=True)
+    device = torch.device('cuda' if torch.cuda.is_available() else 'cpu')
+    with quietly():
+        loader = Runner.build_dataloader(settings.test_dataloader)
+        coco = COCO(coco_metric(settings, str(config))['ann_file'])
+    classes = loader.dataset.metainfo['classes']
+    detector = load_strictly(settings.model, checkpoint).to(device).eval()
+    reference = None
+    if teacher:
+        reference = Reference(TeacherSource(*teacher).load(), detector, classes, coco, device)
+    detections = Detections(coco, classes)
+    with torch.no_grad():
+        for batch in loader:
+            detections.add(detector.test_step(batch))
+            if reference:
+                reference.add(batch)
+    measures, matches = evaluate_boxes(coco, classes, detections)
+    agreement = reference.result() if reference else {}
+    scalars = read_scalars(folder)
+    state = json.loads((folder / 'train.json').read_text())
+    result = {
+        **measures,
+        'ECE': calibration_error(matches),
+        **{key: agreement[key] for key in ('tau', 'top1', 'boxes', 'reason') if key in agreement},
+        'seconds_per_iteration': seconds_per_iteration(scalars),
+        'peak_memory_mib': state['peak_memory'],
+        'peak_cuda_memory_mib': max((each.get('memory', 0) for each in scalars), default=0) or None,
+        'iterations': max((each['step'] for each in scalars if 'loss' in each), default=0),
+        'starts': state['starts'],
+        'seed': seed,
+        'fingerprint': state['fingerprint'],
+        'commit': {'training': state['commit'], 'evaluation': commit()},
+        **provenance(),
+    }
+    fresh = folder / 'samples.part.npz'
+    np.savez_compressed(
+        fresh, **detections.arrays(), **matches.arrays(), **agreement.get('rows', {})
+    )
+    os.replace(fresh, folder / SAMPLES)
+    (folder / f'{RESULT}.part').write_text(json.dumps(result, indent=1) + '\n')
+    os.replace(folder / f'{RESULT}.part', folder / RESULT)
+    return result
+
+
+def load_strictly(model: dict, checkpoint: Path) -> nn.Module:
+    """Build a detector and load its weights.
+
+    Raises:
+        CheckpointError: If a key is missing, foreign or of another shape.
+    """
+    detector = MODELS.build(model)
+    try:
+        detector.load_state_dict(load_checkpoint(checkpoint)['state_dict'], strict=True)
+    except RuntimeError as error:
+        raise CheckpointError(
+            f'{checkpoint} does not fit the config of its own training: {error} Delete the folder, '
+            'so that it is trained again.'
+        ) from error
+    return detector
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Entry point of ``python -m mmdet_kdrank.compare.evaluate``."""
+    parser = argparse.ArgumentParser(description='Evaluate one run of a comparison.')
+    parser.add_argument('folder', type=Path, help='of the training')
+    parser.add_argument('--config', type=Path, required=True)
+    parser.add_argument('--checkpoint', type=Path, required=True)
+    parser.add_argument('--seed', type=int, required=True, help='noted in the result')
+    parser.add_argument('--teacher', nargs=2, metavar=('CONFIG', 'CHECKPOINT'))
+    args = parser.parse_args(arguments)
+    result = evaluate(args.folder, args.config, args.checkpoint, args.seed, args.teacher)
+    print(', '.join(f'{key} {result[key]}' for key in ('mAP', 'AP50', 'tau') if key in result))
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,83 @@
+"""Reading the configs of a comparison, and setting what its runs share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.hub import get_config
+
+from mmdet_kdrank.errors import ArgumentError, blamed_on
+
+
+def read_config(path: str, where: str) -> Config:
+    """Read a config.
+
+    Args:
+        path: Of a file, or an ``mmdet::`` name.
+        where: What to call it in an error.
+
+    Returns:
+        A copy that may be changed.
+
+    Raises:
+        FileNotFoundError: If it does not exist.
+        ValueError: If it cannot be read.
+    """
+    with blamed_on(f'{where}: config={path!r}', 'Correct the path or the name.'):
+        if '::' in path:
+            config = get_config(path)
+            return Config(config.to_dict(), filename=config.filename)
+        return Config.fromfile(path)
+
+
+def with_shapes(config: Config, folder: Path) -> None:
+    """Let a config take its pictures from a folder of :func:`mmdet_kdrank.datasets.write_shapes`.
+
+    Args:
+        config: Changed in place.
+        folder: Of the data set.
+    """
+    annotations = str(folder / 'annotations' / 'instances_val.json')
+    config.merge_from_dict(
+        {
+            'train_dataloader.dataset.data_root': f'{folder}/',
+            'val_dataloader.dataset.data_root': f'{folder}/',
+            'test_dataloader.dataset.data_root': f'{folder}/',
+            'val_evaluator.ann_file': annotations,
+            'test_evaluator.ann_file': annotations,
+        }
+    )
+
+
+def coco_metric(config: Config, name: str) -> dict:
+    """The CocoMetric of a config's ``test_evaluator``.
+
+    Raises:
+        ValueError: If there is none, or one without an annotation file.
+    """
+    evaluators = config.get('test_evaluator') or []
+    evaluators = [evaluators] if isinstance(evaluators, dict) else evaluators
+    for evaluator in evaluators:
+        if evaluator.get('type') == 'CocoMetric' and evaluator.get('ann_file'):
+            return evaluator
+    raise ArgumentError(
+        f'{name} has no CocoMetric with an ann_file as its test_evaluator, and the comparison '
+        "counts detections by COCO's rules. Give test_evaluator = dict(type='CocoMetric', "
+        "ann_file='…', metric='bbox')."
+    )
+
+
+def data_of(config: Config) -> dict[str, Any]:
+    """What must be the same for the variants of a comparison, by its key."""
+    found = {}
+    for loader in ('train_dataloader', 'test_dataloader'):
+        dataset = config.get(loader, {}).get('dataset', {})
+        while 'ann_file' not in dataset and 'dataset' in dataset:
+            dataset = dataset['dataset']
+        for key in ('data_root', 'ann_file', 'metainfo', 'indices'):
+            found[f'{loader}.dataset.{key}'] = dataset.get(key)
+    found['train_dataloader.batch_size'] = config.get('train_dataloader', {}).get('batch_size')
+    found['test_evaluator.ann_file'] = coco_metric(config, 'A config')['ann_file']
+    return found

@@ -1,0 +1,98 @@
+import json
+from dataclasses import replace
+
+import pytest
+
+from mmdet_kdrank.compare.plan import read_plan
+from mmdet_kdrank.compare.runs import runs_of
+
+
+@pytest.fixture
+def plan(write_plan):
+    return read_plan(write_plan())
+
+
+def by_name(plan):
+    return {run.training.name: run for run in runs_of(plan)}
+
+
+def finish(job, root):
+    """Mark a job done without running it."""
+    job.folder.mkdir(parents=True, exist_ok=True)
+    job._write_state(fingerprint=job.fingerprint, done=False, starts=1, commit='abc')
+    job.mark_done()
+
+
+def test_teacher_comes_first_and_then_whole_pairs(plan):
+    assert list(by_name(plan)) == ['teacher', 'alone/seed0', 'kd/seed0', 'alone/seed1', 'kd/seed1']
+
+
+def test_students_of_the_teacher_wait_for_it_and_know_its_checkpoint(plan):
+    runs = by_name(plan)
+    teacher = runs['teacher'].training
+    assert runs['kd/seed0'].training.after == (teacher,)
+    assert runs['alone/seed0'].training.after == ()
+    model = runs['kd/seed1'].training.settings.model
+    assert model.teacher.checkpoint == str(teacher.checkpoint)
+    assert model.teacher.config == str(teacher.config)
+    assert 'teacher' not in runs['alone/seed1'].training.settings.model
+
+
+def test_every_student_is_measured_against_the_teacher(plan):
+    runs = by_name(plan)
+    for name in ('alone/seed0', 'kd/seed0'):
+        command = runs[name].evaluation.command(plan.folder)
+        assert command[-2:] == [str(runs['teacher'].training.config), command[-1]]
+        assert command[-1].endswith('work/teacher/iter_4.pth')
+        assert runs['teacher'].training in runs[name].evaluation.after
+    assert '--teacher' not in runs['teacher'].evaluation.command(plan.folder)
+
+
+def test_runs_of_one_seed_differ_in_their_config_alone(plan):
+    runs = by_name(plan)
+    for seed in plan.seeds:
+        seeds = {
+            runs[f'{name}/seed{seed}'].training.settings.randomness.seed for name in ('alone', 'kd')
+        }
+        assert seeds == {seed}
+    one, other = (runs[f'kd/seed{seed}'].training for seed in plan.seeds)
+    assert one.fingerprint != other.fingerprint
+
+
+def test_another_teacher_makes_its_students_train_again_and_all_be_evaluated_again(
+    plan, write_plan
+):
+    config = write_plan(
+        teacher=json.loads(
+            json.dumps(
+                dict(config=plan.teacher.filename, options={'optim_wrapper.optimizer.lr': 0.5})
+            )
+        )
+    )
+    other = by_name(read_plan(config))
+    for name, run in by_name(plan).items():
+        assert (run.training.fingerprint == other[name].training.fingerprint) == ('alone' in name)
+        assert run.evaluation.fingerprint != other[name].evaluation.fingerprint
+
+
+def test_other_pictures_make_everything_train_again(plan):
+    other = by_name(replace(plan, pictures=replace(plan.pictures, seed=9)))
+    for name, run in by_name(plan).items():
+        assert run.training.fingerprint != other[name].training.fingerprint
+
+
+def test_moved_folder_keeps_its_results(plan, write_plan, tmp_path):
+    moved = by_name(read_plan(write_plan(), folder=tmp_path / 'elsewhere'))
+    for name, run in by_name(plan).items():
+        assert run.training.fingerprint == moved[name].training.fingerprint
+        assert run.evaluation.fingerprint == moved[name].evaluation.fingerprint
+
+
+def test_run_is_done_with_both_its_jobs(plan, tmp_path):
+    run = by_name(plan)['alone/seed0']
+    finish(run.training, tmp_path)
+    assert not run.is_done()
+    finish(run.evaluation, tmp_path)
+    assert run.is_done()
+    run.evaluation.clear()
+    assert run.training.is_done() and not run.is_done()
