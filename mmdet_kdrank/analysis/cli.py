@@ -10,10 +10,11 @@ from pathlib import Path
 from mmdet_kdrank.errors import KDRankError
 
 from .claims import command as claims
+from .commands import confusion, pictures, ranking, report
 
 # Each has add_parser(subparsers), which sets ``func``: takes the parsed arguments, ``root`` among
 # them, and returns an exit status.
-COMMANDS = (claims,)
+COMMANDS = (claims, confusion, ranking, pictures, report)
 
 
 def main(root: Path, arguments: Sequence[str] | None = None) -> int:

@@ -16,7 +16,7 @@ def read_scalars(work_dir: Path | str) -> list[dict[str, float]]:
 
     Returns:
         Records as MMEngine wrote them, ordered by ``step``. Where a resumed run did a step again,
-        the later record counts. Empty if the training has not logged yet.
+        the later values count. Empty if the training has not logged yet.
     """
     joined: dict[tuple[int, bool], dict[str, float]] = {}
     for path in sorted(Path(work_dir).glob('*/vis_data/scalars.json')):
@@ -25,7 +25,8 @@ def read_scalars(work_dir: Path | str) -> list[dict[str, float]]:
                 continue  # the training is writing it now
             record = json.loads(line)
             if 'step' in record:
-                joined[record['step'], 'loss' in record] = record
+                # Validation and diagnostics may share a step, each in a line of its own.
+                joined.setdefault((record['step'], 'loss' in record), {}).update(record)
     return [joined[key] for key in sorted(joined)]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from mmdet.registry import TASK_UTILS
 from mmdet.structures import DetDataSample
-from mmengine.logging import MessageHub, print_log
+from mmengine.logging import print_log
 from torch import Tensor, nn
 
 from mmdet_kdrank.distributed import global_avg_factor, on_all_ranks
@@ -19,7 +19,7 @@ from mmdet_kdrank.errors import ArgumentError, StateError, blamed_on
 from .agreement import agreement
 from .aligned import align_samples
 from .class_output import ClassOutput
-from .classes import ClassAlignment, align_classes
+from .classes import ClassAlignment, align_classes, training_classes
 from .dead_branches import cut_dead_branches
 from .features import FeatureDistillation
 from .finite import FiniteGuard
@@ -192,6 +192,10 @@ class DistillMixin:
         """For each distilled head: prefix of its names, factor of its losses, its samples."""
         raise NotImplementedError
 
+    def class_outputs(self, captured: Any) -> list[tuple[ClassOutput, list[Tensor]]]:
+        """For each distilled head: its class output, and the student's tensors that hold it."""
+        raise NotImplementedError
+
     def teacher_logits(self, features: tuple[Tensor, ...]) -> list[Tensor]:
         """Class logits of all of the teacher's heads, on levels (B, C, h, w) of any size."""
         raise NotImplementedError
@@ -217,7 +221,7 @@ class DistillMixin:
         teacher = self._teacher
         ours, theirs = self._outputs[0]
         self._classes = align_classes(
-            _training_classes(), teacher.classes, ours.num_classes, theirs.num_classes
+            training_classes(), teacher.classes, ours.num_classes, theirs.num_classes
         )
         columns = len(self._classes.student) + (ours.background and self.channels == 'all')
         along_candidates = ours.activation == 'sigmoid' and all(
@@ -249,15 +253,7 @@ class DistillMixin:
         avg_factor = global_avg_factor(chosen.avg_factor, samples.student.device)
         if self.channels == 'foreground':
             chosen = chosen.without_background()
-        values = {}
-        for name, loss in self.distill_losses.items():
-            if name in self._idle:
-                values[name] = chosen.student.new_zeros(())
-            else:
-                weighted = name in self._weighted
-                value = call_entry(name, loss, samples, chosen, avg_factor, weighted)
-                values[name] = scale * self.distill_factors[name] * value
-        values = {prefix + name: value for name, value in values.items()}
+        values = self.head_losses(prefix, scale, samples, chosen, avg_factor)
         behind = ', '.join(values)
         looked_at = {
             f"the student's logits behind {behind}": samples.student,
@@ -268,6 +264,26 @@ class DistillMixin:
             return dict.fromkeys(values, (samples.student * 0).sum())
         agreed = agreement(chosen.student, chosen.teacher)
         return {**values, **{prefix + name: value for name, value in agreed.items()}}
+
+    def head_losses(
+        self,
+        prefix: str,
+        scale: float,
+        samples: DistillSamples,
+        chosen: DistillSamples,
+        avg_factor: float,
+    ) -> dict[str, Tensor]:
+        """Values of ``distill_losses`` on one head, by their names in the log, factors included."""
+        values = {}
+        for name, loss in self.distill_losses.items():
+            if name in self._idle:
+                value = chosen.student.new_zeros(())
+            else:
+                weighted = name in self._weighted
+                value = call_entry(name, loss, samples, chosen, avg_factor, weighted)
+                value = scale * self.distill_factors[name] * value
+            values[prefix + name] = value
+        return values
 
     def _distill_features(self, levels: list, features: tuple[Tensor, ...]) -> dict[str, Tensor]:
         distil = partial(self.distill_features, levels, features, self.distill_factors)
@@ -280,9 +296,3 @@ class DistillMixin:
     @property
     def _models(self) -> dict[str, nn.Module]:
         return dict(student=self, teacher=self._teacher.model)
-
-
-def _training_classes() -> tuple[str, ...] | None:
-    meta = MessageHub.get_current_instance().get_info('dataset_meta') or {}
-    classes = meta.get('classes')
-    return tuple(classes) if classes else None

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from mmengine.logging import print_log
+from mmengine.logging import MessageHub, print_log
 from torch import Tensor
 
 from mmdet_kdrank.errors import ArgumentError
@@ -127,6 +127,13 @@ def align_classes(
         )
     teacher = [column[student_names[index]] for index in common]
     return ClassAlignment(common, teacher, num_student, num_teacher)
+
+
+def training_classes() -> tuple[str, ...] | None:
+    """Class names of the training set, as the runner's message hub has them; None without."""
+    meta = MessageHub.get_current_instance().get_info('dataset_meta') or {}
+    classes = meta.get('classes')
+    return tuple(classes) if classes else None
 
 
 def _listed(names: Names, most: int = 8) -> str:

@@ -32,6 +32,8 @@ class DistillSamples:
         boxes (Tensor, optional): RoI, anchor or cell of the point of each row, x1, y1, x2, y2 in
             pixels of the input, (N, 4). Set only where a loss asks with ``requires_boxes``.
         ground_truth (GroundTruth, optional): The batch's objects; set along with ``boxes``.
+        level (Tensor, optional): Index of the pyramid level of each row, (N,), int64. None for
+            RoIs, which several levels may serve.
     """
 
     student: Tensor
@@ -45,6 +47,7 @@ class DistillSamples:
     avg_factor: float | None = None
     boxes: Tensor | None = None
     ground_truth: GroundTruth | None = None
+    level: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.student)
@@ -87,6 +90,7 @@ class DistillSamples:
             image=self.image[index],
             labels=None if self.labels is None else self.labels[index],
             boxes=None if self.boxes is None else self.boxes[index],
+            level=None if self.level is None else self.level[index],
             weights=self.student.new_ones(len(index), dtype=torch.float32),
             avg_factor=float(len(index)),
         )

@@ -97,6 +97,9 @@ class DenseDistillMixin(DistillMixin):
                 for batch, priors in per_level
             ]
         )
+        level = torch.cat(
+            [image.new_full((b * priors,), index) for index, (b, priors) in enumerate(per_level)]
+        )
         samples = DistillSamples(
             student=student,
             teacher=teacher,
@@ -107,8 +110,13 @@ class DenseDistillMixin(DistillMixin):
             boxes=(
                 prior_boxes(self.bbox_head, captured.outputs[0][0]) if self.requires_boxes else None
             ),
+            level=level,
         )
         yield '', 1.0, self._with_targets(samples, captured)
+
+    def class_outputs(self, captured: DenseRecord) -> list[tuple[ClassOutput, list[Tensor]]]:
+        """The head's class maps, one a level, (B, A * values, H, W)."""
+        return [(self._outputs[0][0], list(captured.outputs[0][0]))]
 
     def teacher_logits(self, features: tuple[Tensor, ...]) -> list[Tensor]:
         """The teacher's class maps, one a level, (B, A * channels, H, W)."""

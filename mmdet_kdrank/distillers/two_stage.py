@@ -117,6 +117,15 @@ class DistillTwoStageDetector(DistillMixin, TwoStageDetector):
                 samples,
             )
 
+    def class_outputs(
+        self, captured: list[list[RoIRecord]]
+    ) -> list[tuple[ClassOutput, list[Tensor]]]:
+        """What each stage's box head gave for its RoIs, (N, values)."""
+        return [
+            (ours, [record.output for record in records])
+            for records, (ours, _) in zip(captured, self._outputs, strict=True)
+        ]
+
     def teacher_logits(self, features: tuple[Tensor, ...]) -> list[Tensor]:
         """The teacher's class logits of two RoIs of the first image, (2, channels) a stage."""
         rois = features[0].new_tensor([[0, 0, 0, 16, 24], [0, 4, 4, 30, 20]])

@@ -2,6 +2,7 @@
 
 from .adapter_hook import DistillAdapterHook
 from .atomic_backend import AtomicBackend
+from .diagnostics_hook import DistillDiagnosticsHook
 from .random_state import RandomStateHook
 from .safe_checkpoint import SafeCheckpointHook
 from .weight_hook import DistillWeightHook
@@ -9,6 +10,7 @@ from .weight_hook import DistillWeightHook
 __all__ = [
     'AtomicBackend',
     'DistillAdapterHook',
+    'DistillDiagnosticsHook',
     'DistillWeightHook',
     'RandomStateHook',
     'SafeCheckpointHook',

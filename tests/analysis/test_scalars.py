@@ -27,6 +27,14 @@ def test_resumed_run_replaces_the_steps_it_did_again(tmp_path):
     assert seconds_per_iteration(records) == 0.3
 
 
+def test_validation_and_diagnostics_of_one_step_are_both_kept(tmp_path):
+    lines = [{'step': 10, 'diagnostics/tau': 0.5}, {'step': 10, MEAN_AP: 0.25}]
+    write(tmp_path, '20260101_120000', map(json.dumps, lines))
+    records = read_scalars(tmp_path)
+    assert curve(records, 'diagnostics/tau') == ([10], [0.5])
+    assert curve(records, MEAN_AP) == ([10], [0.25])
+
+
 def test_line_being_written_is_left_out(tmp_path):
     write(tmp_path, '20260101_120000', ['{"step": 1, "loss": 2.0}', '{"step": 2, "lo'])
     assert [record['step'] for record in read_scalars(tmp_path)] == [1]

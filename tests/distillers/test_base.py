@@ -184,7 +184,7 @@ class LabelLoss(nn.Module):
 def test_a_loss_that_asks_gets_labels_as_columns(teacher, monkeypatch):
     MODELS.register_module(module=LabelLoss, force=True)
     monkeypatch.setattr(
-        'mmdet_kdrank.distillers.base._training_classes', lambda: ('d', 'zebra', 'a')
+        'mmdet_kdrank.distillers.base.training_classes', lambda: ('d', 'zebra', 'a')
     )
     source = teacher(FASTER, meta=dict(dataset_meta=dict(classes=tuple('abcde'))))
     student = small_config(FASTER, num_classes=3)

@@ -44,12 +44,13 @@ def test_teacher_score_is_the_best_foreground_probability(activation, background
 
 
 def test_take_keeps_rows_together_and_counts_them():
-    rows = samples(boxes=torch.rand(6, 4))
+    rows = samples(boxes=torch.rand(6, 4), level=torch.arange(6))
     taken = rows.take(torch.tensor([4, 0]))
     assert len(taken) == 2
     assert torch.equal(taken.boxes, rows.boxes[[4, 0]])
     assert torch.equal(taken.student, rows.student[[4, 0]])
     assert taken.labels.tolist() == [3, 0]
+    assert taken.level.tolist() == [4, 0]
     assert taken.weights.tolist() == [1, 1]
     assert taken.avg_factor == 2
 

@@ -126,7 +126,7 @@ def test_a_subset_in_another_order_is_matched_by_name(tmp_path, monkeypatch):
     meta = dict(dataset_meta=dict(classes=tuple('abcde')))
     checkpoint = save_teacher(teacher, tmp_path / 'teacher.pth', meta=meta)
     monkeypatch.setattr(
-        'mmdet_kdrank.distillers.base._training_classes', lambda: ('d', 'a', 'zebra')
+        'mmdet_kdrank.distillers.base.training_classes', lambda: ('d', 'a', 'zebra')
     )
     student = small_config(FASTER, num_classes=3)
     model = build(distiller_config(student, teacher, checkpoint, distill_losses=dict(loss_kd=KD)))

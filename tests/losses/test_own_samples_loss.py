@@ -98,7 +98,7 @@ def test_each_stage_of_a_cascade_with_its_weight(tmp_path):
 @pytest.mark.parametrize('channels', ['all', 'foreground'])
 def test_columns_are_matched_by_name(channels, tmp_path, monkeypatch):
     monkeypatch.setattr(
-        'mmdet_kdrank.distillers.base._training_classes', lambda: ('d', 'zebra', 'a')
+        'mmdet_kdrank.distillers.base.training_classes', lambda: ('d', 'zebra', 'a')
     )
     model, seen = make(
         FASTER,

@@ -1,0 +1,1 @@
+"""Subcommands of ``tools/analyze.py`` about finished trainings, one a file."""

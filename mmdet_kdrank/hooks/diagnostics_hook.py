@@ -1,0 +1,93 @@
+"""Diagnostics of a distillation while it runs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from contextlib import ExitStack
+from typing import Any
+
+from mmengine.dist import is_main_process
+from mmengine.hooks import Hook
+from mmengine.registry import HOOKS
+from mmengine.runner import Runner
+
+from mmdet_kdrank.analysis.diagnostics.iteration import IterationWatch
+from mmdet_kdrank.analysis.diagnostics.journal import append
+from mmdet_kdrank.errors import ArgumentError
+from mmdet_kdrank.ops.checks import check_count
+
+from .distiller import distiller
+
+
+@HOOKS.register_module()
+class DistillDiagnosticsHook(Hook):
+    """Looks inside the distillation every so many iterations.
+
+    It measures, in the iteration itself and for each distilled head, which rows the losses come
+    from, how alike student and teacher rank the classes, and how the gradients of the distillation
+    losses stand to the detection losses' at the class logits. The names are in
+    ``docs/looking_inside.md``. They go to every backend of the visualiser, as ``diagnostics/NAME``,
+    and to ``WORK_DIR/TIMESTAMP/diagnostics.jsonl``, a line an iteration.
+
+    The weights that training comes to are the same bit for bit with and without it. Of several
+    processes the first alone measures, its own share of the batch. A loss is called again for each
+    group of rows, so one that keeps a state of its own would count these calls.
+
+    Args:
+        interval (int): Iterations between two measurements.
+        topk (Sequence[int]): For each k the share of the teacher's k best classes that are among
+            the student's k best.
+        score_edges (Sequence[float]): Rising bounds, in (0, 1), between the intervals of the
+            teacher's score by which tau is split.
+
+    Raises:
+        TypeError: Before training, if the model is no distilling detector.
+        ValueError: If an argument is out of its range.
+    """
+
+    def __init__(
+        self,
+        interval: int = 50,
+        topk: Sequence[int] = (1, 3, 5),
+        score_edges: Sequence[float] = (0.05, 0.25, 0.5, 0.75),
+    ) -> None:
+        check_count('interval', interval)
+        for k in topk:
+            check_count('topk', k)
+        bounds = [0, *score_edges, 1]
+        if not all(low < high for low, high in zip(bounds, bounds[1:], strict=False)):
+            raise ArgumentError(
+                f'score_edges={score_edges!r} must rise, and lie between 0 and 1: they are bounds '
+                'between intervals of a probability.'
+            )
+        self.interval, self.topk, self.score_edges = interval, tuple(topk), tuple(score_edges)
+        self._watching = ExitStack()
+        self._values: dict[str, float] | None = None
+
+    def before_train(self, runner: Runner) -> None:
+        """Refuse what is no distilling detector."""
+        distiller(runner, self)
+
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
+        """Look on, where this iteration's turn has come."""
+        if is_main_process() and self.every_n_train_iters(runner, self.interval):
+            scaler = getattr(runner.optim_wrapper, 'loss_scaler', None)
+            watch = IterationWatch(
+                distiller(runner, self),
+                self.score_edges,
+                self.topk,
+                scale=scaler.get_scale() if scaler else 1.0,
+            )
+            self._values = self._watching.enter_context(watch.watch())
+
+    def after_train_iter(self, runner: Runner, *args: Any, **kwargs: Any) -> None:
+        """Write what was seen."""
+        if self._values is None:
+            return
+        self._watching.close()
+        values = {name: value for name, value in self._values.items() if math.isfinite(value)}
+        self._values = None
+        named = {f'diagnostics/{name}': value for name, value in values.items()}
+        runner.visualizer.add_scalars(named, step=runner.iter + 1)
+        append(runner.log_dir, runner.iter + 1, values)
