@@ -1,4 +1,4 @@
-"""The environment of `make docs`: `python -m bootstrap.docs`, which ends at once where it is complete."""
+"""The environment of `make docs`; `python -m bootstrap.docs` ends at once where it is complete."""
 
 import hashlib
 import platform
