@@ -11,11 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from mmdet.registry import HOOKS, MODELS
 from mmengine.config import Config
 from torch import nn
 
 from mmdet_kdrank.distillers.teacher import TeacherSource
+from mmdet_kdrank.ops.backends import BACKENDS, PairRequest
+from tests.detectors import training_losses
 from tests.docs.pages import PAGES, ROOT, Block, blocks, name_of
 
 INFO = re.compile(r'^```([^`\n]+)$', re.MULTILINE)
@@ -90,8 +93,8 @@ def check_config(block: Block, folder: Path) -> None:
         assert source.checkpoint == config.teacher.checkpoint
 
 
-@pytest.mark.parametrize('page', WITH_SNIPPETS, ids=name_of)
-def test_python_blocks_run(page, project):
+def run_page(page: Path, folder: Path) -> dict[str, Any]:
+    """Run all blocks of a page; what they have defined."""
     namespace = dict(PRELUDE)
     for block in blocks(page, 'python'):
         if block.text.startswith('>>>'):
@@ -100,9 +103,40 @@ def test_python_blocks_run(page, project):
         # Empty lines before it, so that errors name the page's own.
         tree = ast.parse('\n' * (block.line - 1) + block.text, str(page))
         if is_config(tree):
-            check_config(block, project)
+            check_config(block, folder)
         else:
             exec(compile(tree, str(page), 'exec'), namespace)
+    return namespace
+
+
+@pytest.mark.parametrize('page', WITH_SNIPPETS, ids=name_of)
+def test_python_blocks_run(page, project):
+    run_page(page, project)
+
+
+def test_the_head_of_the_page_on_families_is_distilled(project):
+    student = run_page(ROOT / 'docs/extend_family.md', project)['student'].train()
+    student.init_weights()
+    losses = training_losses(student, num_classes=3)
+    temperature = student.bbox_head.temperature
+    (grad,) = torch.autograd.grad(losses['loss_rank'], temperature)
+    assert losses['loss_rank'] > 0 and grad.abs() > 0
+
+
+def test_the_backend_of_the_page_meets_the_oracle(project):
+    backend = run_page(ROOT / 'docs/extend_backend.md', project)['by_columns']
+    student, teacher = 3 * torch.randn(2, 6, 9, generator=torch.Generator().manual_seed(0))
+    mask = torch.rand(6, 9, generator=torch.Generator().manual_seed(1)) < 0.7
+    student[0, 2] = torch.nan
+    for phi in ('tanh', 'algebraic', 'erf', 'atan'):
+        request = PairRequest(phi, 'sign', 0.5, norms=True, grad=True)
+        ours = backend.pair_sums(student, teacher, mask, request)
+        oracle = BACKENDS['reference'].pair_sums(student, teacher, mask, request)
+        rows = ~oracle.ab.isnan()
+        assert rows.sum() >= 5
+        for one, other in zip(ours, oracle, strict=True):
+            torch.testing.assert_close(one[rows], other[rows], rtol=1e-5, atol=1e-5)
+        assert torch.equal(ours.ab.isnan(), oracle.ab.isnan())
 
 
 def test_no_page_hides_python_behind_another_name():
