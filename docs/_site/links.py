@@ -12,8 +12,10 @@ from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).resolve().parents[2]
 HOME = 'README.md'
-# The target of a link or picture: relative, without its anchor.
-_TARGET = re.compile(r'(?<=\]\()(?![a-z]+:|#|/)[^)\s#]+')
+# Code, which stays as it is, or the target of a link or picture: relative, without its anchor.
+_PARTS = re.compile(
+    r'^```.*?^```$|`[^`\n]+`|(?<=\]\()(?![a-z]+:|#|/)(?P<target>[^)\s#]+)', re.MULTILINE | re.DOTALL
+)
 
 
 def site_uri(path: str) -> str:
@@ -50,8 +52,10 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     todo = [file.src_uri for file in files.documentation_pages()]
     while todo:
         page = repository_path(todo.pop())
-        for target in _TARGET.findall((ROOT / page).read_text()):
-            uri = site_uri(path := resolve(page, target))
+        for match in _PARTS.finditer((ROOT / page).read_text()):
+            if match['target'] is None:
+                continue
+            uri = site_uri(path := resolve(page, match['target']))
             if files.get_file_from_path(uri) is None:
                 files.append(_outside(path, config))
                 todo += [uri] * uri.endswith('.md')
@@ -64,9 +68,11 @@ def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
     source = repository_path(uri)
 
     def rewrite(match: re.Match[str]) -> str:
-        return relpath(site_uri(resolve(source, match.group())), dirname(uri) or '.')
+        if match['target'] is None:
+            return match.group()
+        return relpath(site_uri(resolve(source, match['target'])), dirname(uri) or '.')
 
-    return _TARGET.sub(rewrite, markdown)
+    return _PARTS.sub(rewrite, markdown)
 
 
 def _outside(path: str, config: MkDocsConfig) -> File:
