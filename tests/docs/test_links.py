@@ -70,7 +70,7 @@ def test_navigation_lists_every_page_once():
     listed = entries(settings['nav'])
     wanted = [name_of(page).removeprefix('docs/') for page in PAGES if page.name != 'README.md']
     wanted += ['index.md', *(name_of(page) for page in PAGES[1:] if page.name == 'README.md')]
-    assert Counter(listed) == Counter(wanted)
+    assert Counter(listed) == Counter(wanted), 'mkdocs.yml: nav lists the pages of the site'
 
 
 def test_the_reference_has_every_public_object():
