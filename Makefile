@@ -9,7 +9,7 @@ PY := $(VENV)/bin/python
 PYTEST := OMP_NUM_THREADS=1 $(PY) -m pytest -n auto --maxprocesses 8 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-quick test-slow test-gpu bench lint clean
+.PHONY: help setup demo test test-quick test-slow test-gpu bench docs lint clean
 
 help: ## List the commands.
 	@sed -n 's/^\([a-z-]*\): .*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -44,10 +44,16 @@ test-gpu: setup ## Set-up, then the tests that need a GPU; fails where none ran.
 bench: setup ## Set-up, then all benchmarks: CSV files, plots and the tables of docs/performance.md.
 	$(PY) -W ignore benchmarks/run.py --device $(DEVICE) $(if $(filter-out 0,$(QUICK)),--quick)
 
+# NO_MKDOCS_2_WARNING silences the theme's note on the future of its project, not a warning of ours.
+docs: ## Build the documentation site into site/, in an environment of its own, without warnings.
+	@python="$$(sh bootstrap/find_python.sh modern '$(PYTHON)' .venv-docs/bin/python)" \
+		&& "$$python" -m bootstrap.docs
+	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/python -m mkdocs build
+
 lint: setup ## Set-up, then ruff's checks and format.
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 
 clean: ## Remove virtual environments and caches; trained models stay.
-	rm -rf .venv .venv-classic .venv*.lock build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-classic .venv-docs .venv*.lock build dist site *.egg-info .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

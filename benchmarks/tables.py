@@ -35,6 +35,7 @@ def makers(results: Path) -> dict[str, Callable[[], str]]:
         'step_origin': partial(measured.origin, results, step),
         'step': partial(steps.step_table, results, step),
         'step_parts': partial(steps.part_table, results, step),
+        'pair_cost': partial(steps.pair_table, results, 'pair_cost_cpu.csv'),
         'all_anchors': partial(steps.anchors_table, results, 'all_anchors_cpu.csv'),
     }
 

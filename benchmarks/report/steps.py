@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from benchmarks.harness import read_rows
-from benchmarks.report.text import added, memory, percent, seconds, table
+from benchmarks.report.text import added, count, digits, memory, percent, seconds, table
 
 
 def step_table(results: Path, name: str) -> str:
@@ -54,6 +54,24 @@ def anchors_table(results: Path, name: str) -> str:
                 memory(row['weights_bytes']),
                 memory(row['peak_extra_bytes']),
                 percent(row['of_card']),
+            ]
+            for row in read_rows(results / name)
+        ],
+    )
+
+
+def pair_table(results: Path, name: str) -> str:
+    """What the teacher adds to the arithmetic of the COCO pairs, and what is stored."""
+    return table(
+        ['pair', "student's step", 'with teacher, KD, rank', 'ratio', 'checkpoint', 'teacher'],
+        [
+            [
+                f'{row["family"]} {row["pair"]}',
+                f'{count(row["student_flop"])}FLOP',
+                f'{count(row["kd_rank_flop"])}FLOP',
+                digits(float(row['ratio'])),
+                memory(str(4 * (int(row['student_parameters']) + int(row['trained_parameters'])))),
+                memory(row['teacher_bytes']),
             ]
             for row in read_rows(results / name)
         ],

@@ -23,9 +23,10 @@ class Setting(NamedTuple):
         height: Of the pictures, in pixels.
         width: Of the pictures, in pixels.
         batch: Pictures.
-        coco: Whether the student has a ResNet-50 and the teacher a ResNet-101, both of the usual
-            width and with 80 classes; else the narrow ones of the embedded data set with its 27.
+        coco: Whether both are of the usual width and with 80 classes; else the narrow ones of the
+            embedded data set with its 27.
         selector: Which rows are distilled, a type of ``TASK_UTILS``; None: the family's default.
+        pair: With ``coco``, the backbones of teacher and student, as configs are named.
     """
 
     family: str
@@ -34,6 +35,7 @@ class Setting(NamedTuple):
     batch: int
     coco: bool
     selector: str | None = None
+    pair: str = 'r101-r50'
 
     def config(self) -> ConfigDict:
         """The distilling detector with both losses; its teacher has no checkpoint."""
@@ -46,7 +48,7 @@ class Setting(NamedTuple):
 
     def _coco(self) -> ConfigDict:
         name = self.family.replace('_rcnn', '-rcnn')
-        model = _shipped(f'{self.family}/{name}_r101-r50_kd-rank_1x_coco.py')
+        model = _shipped(f'{self.family}/{name}_{self.pair}_kd-rank_1x_coco.py')
         model.teacher.config = get_config(model.teacher.config).model
         return model
 

@@ -15,12 +15,6 @@ def test_examples():
     assert results.attempted and not results.failed
 
 
-def test_ranking_loss_page():
-    page = ROOT / 'docs' / 'ranking_loss.md'
-    results = doctest.testfile(str(page), module_relative=False)
-    assert results.attempted and not results.failed
-
-
 def test_ops_need_torch_alone():
     """Loaded as a package of its own, with MMDetection and its family out of reach."""
     code = (
