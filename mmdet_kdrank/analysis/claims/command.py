@@ -71,7 +71,8 @@ def run(args: argparse.Namespace) -> int:
     real, made = real_logits(args)
     if args.save_logits:
         save_logits(args.save_logits, real, made)
-    sets = [*real, random_logits(args.seed)]
+    activation = real[0].activation if real else 'softmax'
+    sets = [*real, random_logits(args.seed, activation=activation)]
     claims = []
     for claim in measured(sets, args.root):
         claims.append(claim.record())

@@ -71,13 +71,16 @@ def normal(shape: tuple[int, ...], purpose: str) -> Tensor:
     return torch.randn(shape, generator=generator, dtype=torch.float64)
 
 
-def random_logits(seed: int = 0, rows: int = 300, classes: int = 28) -> LogitSet:
+def random_logits(
+    seed: int = 0, rows: int = 300, classes: int = 28, activation: str = 'softmax'
+) -> LogitSet:
     """Draw a teacher, and a student that has learnt some of it.
 
     Args:
         seed: Of the draw.
         rows: N.
         classes: C.
+        activation: That of the head they stand for.
 
     Returns:
         Teacher's logits of standard deviation 3, the student's off by 1; the labels are what the
@@ -85,4 +88,4 @@ def random_logits(seed: int = 0, rows: int = 300, classes: int = 28) -> LogitSet
     """
     teacher = 3 * normal((rows, classes), f'teacher {seed}')
     student = teacher + normal((rows, classes), f'student {seed}')
-    return LogitSet('random', student, teacher, teacher.argmax(1))
+    return LogitSet('random', student, teacher, teacher.argmax(1), activation)

@@ -144,7 +144,7 @@ def _checks(checks: list[dict]) -> str:
         for check in checks
     ]
     return (
-        '<details><summary>Every number that decides</summary>\n\n'
+        '<details markdown="1">\n<summary>Every number that decides</summary>\n\n'
         f'{table(["number", "measured", "bound", "kept"], rows)}\n\n</details>'
     )
 

@@ -1,9 +1,10 @@
 import json
+from dataclasses import replace
 
 import pytest
 
 from mmdet_kdrank.analysis import cli
-from mmdet_kdrank.analysis.claims import command
+from mmdet_kdrank.analysis.claims import command, landscape
 from mmdet_kdrank.analysis.claims.claim import Check, Claim
 from mmdet_kdrank.analysis.claims.npz import save_logits
 from mmdet_kdrank.analysis.claims.page import page_of
@@ -47,12 +48,16 @@ def test_logits_of_a_file_come_before_random_ones(tmp_path, measured):
 
 
 @pytest.mark.slow
-def test_everything_is_measured(monkeypatch):
+@pytest.mark.parametrize('activation', ['softmax', 'sigmoid'])
+def test_everything_is_measured_drawn_and_written(monkeypatch, tmp_path, activation):
     for claim in (command.optima, command.agreement, command.rebalance, command.steepness):
         monkeypatch.setattr(claim, 'STEPS', 5)
-    claims = list(command.measured([logits.first(8) for logits in SETS], ROOT))
-    assert len({claim.key for claim in claims}) == len(claims) == 8
-    for claim in claims:
-        record = json.loads(json.dumps(claim.record()))
-        assert record['checks']
-        assert record['limits']
+    monkeypatch.setattr(landscape, '_STEPS', 5)
+    sets = [replace(logits.first(8), activation=activation) for logits in SETS]
+    monkeypatch.setattr(command, 'real_logits', lambda args: (sets[:2], {'source': 'a test'}))
+    assert cli.main(ROOT, ['claims', '--out', str(tmp_path)]) == 0
+    claims = json.loads((tmp_path / 'data' / 'claims.json').read_text())['claims']
+    assert len({claim['key'] for claim in claims}) == len(claims) == 8
+    assert all(claim['checks'] and claim['limits'] for claim in claims)
+    assert ('binary KD, T = 1' in str(claims)) == (activation == 'sigmoid')
+    assert len(list((tmp_path / 'images').iterdir())) == len(claims)
