@@ -132,7 +132,10 @@ def add_arguments(parser: argparse.ArgumentParser, second: str | None = None) ->
         'run_b', type=Path, nargs=second, metavar='RUN_B', help='folder to compare it with'
     )
     parser.add_argument(
-        '--images', type=int, help='first so many validation images; default: all of them'
+        '--images',
+        type=int,
+        metavar='N',
+        help='the first N validation images; default: all of them, and in a report four',
     )
     parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
     parser.add_argument('--out', type=Path, help='folder to write; default: one in work_dirs')

@@ -14,14 +14,21 @@ from .validation import Picture
 
 
 @torch.no_grad()
-def detect(detector: nn.Module, picture: Picture) -> InstanceData:
-    """Detections on a picture, on the CPU: ``bboxes``, ``labels``, ``scores``, in file pixels."""
+def detect(detector: nn.Module, picture: Picture, threshold: float = 0.0) -> InstanceData:
+    """Detections on a picture, on the CPU: ``bboxes``, ``labels``, ``scores``, in file pixels.
+
+    Args:
+        detector (nn.Module): In eval mode.
+        picture (Picture): The picture, left as it is.
+        threshold (float): Least score.
+    """
     # The data preprocessor changes what it is given.
     batch = {
         'inputs': list(picture.batch['inputs']),
         'data_samples': [sample.clone() for sample in picture.batch['data_samples']],
     }
-    return detector.test_step(batch)[0].pred_instances.cpu()
+    found = detector.test_step(batch)[0].pred_instances.cpu()
+    return found[found.scores >= threshold]
 
 
 def image_ap50(found: InstanceData, truth: InstanceData, num_classes: int) -> float:

@@ -59,4 +59,4 @@ def _bars(axis: Axes, values: Mapping[str, Sequence[float]], names: Sequence[str
     for number, (name, heights) in enumerate(values.items()):
         places = np.arange(len(names)) - 0.4 + width * (number + 0.5)
         axis.bar(places, heights, width, label=name)
-    axis.set_xticks(range(len(names)), names, fontsize=8)
+    axis.set_xticks(range(len(names)), names, fontsize=8, rotation=30)

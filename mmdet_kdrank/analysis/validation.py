@@ -63,7 +63,8 @@ class Validation:
         self._dataset = DATASETS.build(loader.dataset)
         if not self._dataset.metainfo.get('classes'):
             raise ArgumentError(f'The validation set of {config.filename} names no classes.')
-        self._count = min(images or len(self._dataset), len(self._dataset))
+        every = len(self._dataset)
+        self._count = every if images is None else min(images, every)
 
     @property
     def classes(self) -> tuple[str, ...]:

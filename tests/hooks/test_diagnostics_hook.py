@@ -1,5 +1,7 @@
 import json
 import math
+import re
+from pathlib import Path
 
 import pytest
 import torch.nn.functional as F
@@ -138,3 +140,20 @@ def test_what_is_left_out_for_not_being_finite_is_no_line_that_json_refuses(stud
     assert [record['step'] for record in records] == [1, 2]
     assert all(math.isfinite(value) for record in records for value in record.values())
     assert 's0.tau' in records[0] and 's0.loss_odd.foreground' not in records[0]
+
+
+def test_the_example_of_the_docs_is_the_hook_and_names_are_explained(student, tmp_path):
+    page = (Path(__file__).parents[2] / 'docs' / 'looking_inside.md').read_text()
+    config = {}
+    exec(re.search(r'```python\n(.*?)```', page, re.DOTALL)[1], config)
+    (hook,) = config['custom_hooks']
+    assert HOOKS.build(hook).interval == 50
+    make_runner(student, tmp_path, [dict(hook, interval=1)]).train()
+    kinds = {re.sub(r'^s\d\.', '', name) for name in read_diagnostics(tmp_path)[0]} - {'step'}
+    shown = [
+        r'loss_\w+(\.(foreground|background))?',
+        r'tau(\.class\.\d+|\.score\.[\d.]+-[\d.]+)?(\.rows)?',
+        r'top[135]',
+        r'gradient\.loss_\w+\.(ratio|cosine)',
+    ]
+    assert all(any(re.fullmatch(one, kind) for one in shown) for kind in kinds), kinds

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
+from pathlib import Path
 
 import mmcv
 from mmengine.structures import InstanceData
@@ -25,7 +26,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     )
     add_arguments(parser)
     parser.add_argument('--count', type=int, default=4, help='pictures of either kind')
-    parser.add_argument('--score', type=float, default=0.3, help='boxes below it are not drawn')
+    parser.add_argument('--score', type=float, default=0.3, help='detections below it do not count')
     parser.set_defaults(func=run)
 
 
@@ -41,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     runs = runs_of(args)
     validation = Validation(runs[0].config, args.images)
     detectors = {n: r.load(args.device).model for n, r in zip(names_of(runs), runs, strict=True)}
-    scores = score_pictures(detectors, validation)
+    scores = score_pictures(detectors, validation, args.score)
     if not scores:
         raise ArgumentError('No validation image has an annotated box. Look at more of them.')
     before, after = detectors
@@ -58,19 +59,23 @@ def run(args: argparse.Namespace) -> int:
         {'image': validation[index].path, 'gain': gains[index], **row}
         for index, row in scores.items()
     ]
-    write_json(folder / 'pictures.json', {'measure': 'AP50 of the image', 'images': rows}, runs)
+    results = {'measure': 'AP50 of the image', 'least_score': args.score, 'images': rows}
+    write_json(folder / 'pictures.json', results, runs)
     print(_table(scores, gains), f'\nwrote {folder}/pictures.json and its pictures')
     return 0
 
 
 def score_pictures(
-    detectors: Mapping[str, nn.Module], validation: Validation
+    detectors: Mapping[str, nn.Module], validation: Validation, threshold: float
 ) -> dict[int, dict[str, float]]:
-    """AP50 of each detector on each picture that shows something, by the picture's index."""
+    """AP50 of each detector on each picture that shows something, by the picture's index.
+
+    Only detections that :func:`_draw` shows count: those with a score of ``threshold`` or more.
+    """
     classes = len(validation.classes)
     return {
         index: {
-            name: image_ap50(detect(detector, picture), picture.truth, classes)
+            name: image_ap50(detect(detector, picture, threshold), picture.truth, classes)
             for name, detector in detectors.items()
         }
         for index, picture in enumerate(validation)
@@ -83,14 +88,16 @@ def _draw(
     detectors: Mapping[str, nn.Module],
     indices: list[int],
     scores: dict[int, dict[str, float]],
-    path: object,
+    path: Path,
     threshold: float,
 ) -> None:
     shown = [validation[index] for index in indices]
     columns: dict[str, list[InstanceData]] = {'ground truth': [each.truth for each in shown]}
     for name, detector in detectors.items():
         mean = sum(scores[index][name] for index in indices) / len(indices)
-        columns[f'{name}: AP50 {100 * mean:.0f}'] = [detect(detector, each) for each in shown]
+        columns[f'{name}: AP50 {100 * mean:.0f}'] = [
+            detect(detector, each, threshold) for each in shown
+        ]
     pictures = [mmcv.imread(each.path, channel_order='rgb') for each in shown]
     draw_gallery(pictures, columns, validation.metainfo, path, threshold)
 

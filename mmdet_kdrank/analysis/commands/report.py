@@ -9,6 +9,8 @@ from mmdet_kdrank.analysis.report.page import write_page
 
 from .output import names_of, out_folder, runs_of
 
+_PICTURES = 4
+
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Add ``report`` to the command line of ``tools/analyze.py``."""
@@ -16,7 +18,6 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         'report', help='one HTML file about a run, or two, that needs no network'
     )
     add_arguments(parser, second='?')
-    parser.add_argument('--pictures', type=int, default=4, help='validation images to draw')
     parser.set_defaults(func=run)
 
 
@@ -32,6 +33,7 @@ def run(args: argparse.Namespace) -> int:
     runs = runs_of(args)
     path = out_folder(args, 'report') / 'report.html'
     named = dict(zip(names_of(runs), runs, strict=True))
-    write_page(named, path, pictures=args.pictures, device=args.device)
+    pictures = _PICTURES if args.images is None else args.images
+    write_page(named, path, pictures=pictures, device=args.device)
     print(f'wrote {path}, {path.stat().st_size / 1e6:.1f} MB')
     return 0

@@ -82,5 +82,6 @@ def _line(rows: Records, name: str) -> Line:
 
 
 def _natural(name: str) -> list:
-    """Sorts level10 behind level9."""
-    return [int(part) if part.isdigit() else part for part in re.split(r'(\d+)', name)]
+    """Sorts by the numbers in a name, level10 behind level9 and 0.5 behind 0.25."""
+    parts = re.split(r'(\d+(?:\.\d+)?)', name)
+    return [float(part) if index % 2 else part for index, part in enumerate(parts)]

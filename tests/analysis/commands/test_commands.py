@@ -64,8 +64,8 @@ def test_pictures(runs, tmp_path, monkeypatch):
 
 
 def test_pictures_are_scored_by_both(runs, tmp_path):
-    found = call(tmp_path, 'pictures', *runs)
-    assert len(found['images']) == 4
+    found = call(tmp_path, 'pictures', *runs, '--score', 0)
+    assert len(found['images']) == 4 and found['least_score'] == 0
     assert all(0 <= each[run.name] <= 1 for each in found['images'] for run in runs)
 
 
@@ -73,3 +73,16 @@ def test_runs_without_a_teacher_are_told_to_give_one(trained_run, tmp_path, caps
     run = str(trained_run(FASTER))
     assert main(tmp_path, ['confusion', run, run, '--out', str(tmp_path)]) == 1
     assert '--teacher' in capsys.readouterr().err
+
+
+def test_detections_that_are_not_drawn_do_not_count(runs, tmp_path):
+    found = call(tmp_path, 'pictures', *runs, '--score', 1)
+    assert all(each[run.name] == 0 for each in found['images'] for run in runs)
+
+
+def test_report(runs, tmp_path, capsys):
+    arguments = ['report', str(runs[1]), '--images', '0', '--out', str(tmp_path / 'out')]
+    assert main(tmp_path, arguments) == 0
+    page = (tmp_path / 'out' / 'report.html').read_text()
+    assert runs[1].name in page and 'id="pictures"' not in page
+    assert 'report.html' in capsys.readouterr().out

@@ -97,6 +97,16 @@ def test_a_cascade_has_its_stages_apart(tmp_path):
     assert diagnostics_section({'run': []}) == ''
 
 
+def test_intervals_and_levels_stand_in_the_order_of_their_numbers():
+    scores = {f'tau.score.{low}': 0.5 for low in ('0.25-0.5', '0-0.05', '0.5-0.75', '0.05-0.25')}
+    levels = {f'loss_kd.level{number}': 1.0 for number in (10, 9, 0)}
+    record = {'step': 50, 'tau': 0.5, 'loss_kd.foreground': 1.0, **scores, **levels}
+    section = diagnostics_section({'run': [record]})
+    for names in (('0-0.05', '0.05-0.25', '0.25-0.5', '0.5-0.75'), ('level0', 'level9', 'level10')):
+        places = [section.index(f'run {name} from') for name in names]
+        assert places == sorted(places)
+
+
 @pytest.mark.skipif(CHROMIUM is None, reason='no Chromium is installed')
 @pytest.mark.parametrize('dark', [False, True])
 @pytest.mark.parametrize('width', [390, 1280])
