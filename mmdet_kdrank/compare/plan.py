@@ -13,6 +13,8 @@ from mmdet_kdrank.errors import ArgumentError, MissingFileError, UnknownNameErro
 
 from .settings import data_of
 
+_TAKEN = ('teacher', 'shapes')
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -30,8 +32,8 @@ class Plan:
         pictures: The embedded data set; None where the configs name another.
 
     Raises:
-        ValueError: If there are fewer than two variants, no seed, one seed twice, or variants on
-            different data.
+        ValueError: If there are fewer than two variants, one whose name cannot be a folder's, no
+            seed, one seed twice, or variants on different data.
         KeyError: If the baseline or a pair names a variant that is not there.
     """
 
@@ -50,6 +52,12 @@ class Plan:
                 f'{self.name} has {len(self.variants)} variant(s), and a comparison needs two: '
                 'give another config, or another entry of variants.'
             )
+        for name in self.variants:
+            if name in (*_TAKEN, '', '..') or Path(name).name != name:
+                raise ArgumentError(
+                    f'The variant {name!r} needs another name: its folder is called after it, so '
+                    f'it can be no path, nor one of {", ".join(_TAKEN)}.'
+                )
         if not self.seeds or len({*self.seeds}) < len(self.seeds):
             raise ArgumentError(
                 f'seeds={list(self.seeds)} must be one or more different numbers: give --seeds 5, '

@@ -2,7 +2,7 @@ import numpy as np
 
 from benchmarks.harness import read_rows
 from benchmarks.interval_coverage import KINDS, SCRIPT, SPREADS, simulate
-from benchmarks.script import main
+from benchmarks.script import RESULTS, ROOT, main
 
 
 def test_script_has_a_row_for_each_interval_and_cause(tmp_path):
@@ -24,3 +24,17 @@ def test_experiments_are_the_same_each_time():
     one, other = (simulate((1.0, 1.0, 1.0), 3, 10, trials=4, resamples=20) for _ in range(2))
     for kind in KINDS:
         np.testing.assert_array_equal(one[kind]['width'], other[kind]['width'])
+
+
+def test_page_shows_the_measured_coverage():
+    rows = read_rows(RESULTS / 'interval_coverage_cpu.csv')
+    measured = {
+        (row['difference'].removesuffix(' differ'), row['seeds'], row['interval']): row['coverage']
+        for row in rows
+    }
+    page = (ROOT / 'docs' / 'comparing.md').read_text(encoding='utf-8')
+    table = page.split('| what differs |')[1].split('\n\n')[0].splitlines()[2:]
+    assert len(table) == 12
+    for line in table:
+        cause, seeds, *shown = (cell.strip() for cell in line.strip('|').split('|'))
+        assert shown == [f'{float(measured[cause, seeds, kind]):.3f}' for kind in KINDS]

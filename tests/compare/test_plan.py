@@ -22,6 +22,12 @@ def test_pairs_are_those_with_the_baseline_and_those_named(write_plan, variant):
     assert plan.comparisons == (('a', 'b'), ('c', 'b'), ('c', 'a'))
 
 
+@pytest.mark.parametrize('name', ['teacher', 'shapes', 'a/b', '..', ''])
+def test_names_that_are_no_folder_of_their_own_are_refused(write_plan, variant, name):
+    with pytest.raises(KDRankError, match='needs another name'):
+        read_plan(write_plan(variants={'a': variant(), name: variant()}))
+
+
 def test_missing_teacher_is_told_before_anything_runs(write_plan, configs, tmp_path):
     plan = read_plan(write_plan(teacher=None))
     with pytest.raises(

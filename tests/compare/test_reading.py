@@ -1,7 +1,11 @@
+from pathlib import Path
+
 import pytest
 
 from mmdet_kdrank.compare.reading import plan_of_configs, read_plan
 from mmdet_kdrank.errors import KDRankError
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_options_come_in_the_order_common_own_and_command_line(write_plan, variant):
@@ -76,3 +80,12 @@ def test_stock_configs_are_known_by_name(tmp_path):
 def test_files_of_one_name_are_refused(configs, tmp_path):
     with pytest.raises(ValueError, match='the same file name'):
         plan_of_configs([str(configs / 'kd.py')] * 2, 2, tmp_path)
+
+
+def test_plan_of_the_page_can_be_read(tmp_path, monkeypatch):
+    text = (ROOT / 'docs' / 'comparing.md').read_text(encoding='utf-8')
+    (tmp_path / 'page.py').write_text(text.split('```python\n')[1].split('```')[0])
+    monkeypatch.chdir(ROOT)
+    plan = read_plan(tmp_path / 'page.py', folder=tmp_path / 'work')
+    assert len(plan.variants) == 4 and len(plan.comparisons) == 5
+    assert plan.variants['kd-rank, k = 4'].model.distill_losses.loss_rank.steepness == 4
