@@ -18,7 +18,7 @@ RESULT, SAMPLES = 'result.json', 'samples.npz'
 # Raised when earlier trainings must not count any more. That there is a new version of the package
 # is no reason: each result names its commit.
 _TRAINING_FORMAT = '0.1.0'
-_FORMAT = 1  # raised with every change of what an evaluation writes
+_FORMAT = 2  # raised with every change of what an evaluation writes
 
 
 class SeedTraining(Training):
