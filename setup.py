@@ -20,6 +20,7 @@ MIM = (
     'model-index.yml',
     'configs/**/*.py',
     'configs/**/metafile.yml',
+    'tools/compare.py',
     'tools/train.py',
     'tools/test.py',
     'tools/make_shapes.py',

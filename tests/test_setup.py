@@ -7,7 +7,8 @@ import pytest
 from tests.configs.files import CONFIGS
 from tests.packages import ROOT, run, unpacked_sdist
 
-TOOLS = {'make_shapes.py', 'test.py', 'train.py'} | {p.name for p in ROOT.glob('tools/*.sh')}
+TOOLS = {'compare.py', 'make_shapes.py', 'test.py', 'train.py'}
+TOOLS |= {path.name for path in ROOT.glob('tools/*.sh')}
 
 
 @pytest.fixture(scope='module')

@@ -16,8 +16,9 @@ from mmdet_kdrank.datasets.shapes import write_shapes
 from mmdet_kdrank.errors import ArgumentError, KDRankError
 from mmdet_kdrank.jobs import exclusive, run_jobs, signals_interrupt
 
-from .plan import Plan, plan_of_configs, read_plan
+from .plan import Plan
 from .progress import Progress
+from .reading import plan_of_configs, read_plan
 from .report import write_report
 from .runs import Run, runs_of
 
@@ -62,9 +63,11 @@ def run(plan: Plan, runs: Sequence[Run], root: Path, jobs: int | None = None) ->
         jobs: How many side by side; default one a GPU, or one a core.
 
     Raises:
+        FileNotFoundError: If a teacher's checkpoint does not exist.
         RunError: If the folder is in use, or a training or an evaluation fails.
     """
     slots = _slots(jobs)
+    plan.assert_teachers_exist()
     with exclusive(plan.folder) as lock:
         if plan.pictures and write_shapes(plan.data, plan.pictures):
             print(f'Pictures written to {plan.data}', flush=True)

@@ -25,8 +25,8 @@ from mmdet_kdrank.errors import CheckpointError
 
 from .calibration import calibration_error
 from .coco import Detections, evaluate_boxes, quietly
+from .jobs import RESULT, SAMPLES
 from .reference import Reference
-from .runs import RESULT, SAMPLES
 from .settings import coco_metric
 
 

@@ -54,6 +54,7 @@ def results_of(plan: Plan, runs: Sequence[Run]) -> dict:
         'variants': variants,
         'pairs': pairs,
         'bootstrap': statistics.bootstrap,
+        'started_again': sum(result['starts'] > 1 for result in every),
         'commits': sorted({result['commit']['training'] or 'unknown' for result in every}),
         'settings': {name: config.to_dict() for name, config in plan.variants.items()},
         'pictures': plan.pictures and plan.pictures.manifest(),

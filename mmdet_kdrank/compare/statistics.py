@@ -10,8 +10,9 @@ import numpy as np
 from mmdet_kdrank.errors import StateError
 
 from .intervals import all_intervals, resample_images
+from .jobs import SAMPLES
 from .measures import COMPARED, RunSamples
-from .runs import SAMPLES, TEACHER, Run
+from .runs import TEACHER, Run
 
 SUMMARISED = (
     *('mAP', 'AP50', 'AP75', 'AP_s', 'AP_m', 'AP_l', 'tau', 'top1', 'ECE'),

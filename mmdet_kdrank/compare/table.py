@@ -131,8 +131,10 @@ def _classes(results: dict) -> list[str]:
 
 def _origin(results: dict) -> str:
     versions = ', '.join(f'{name} {version}' for name, version in results['versions'].items())
-    commits = ', '.join(results['commits']) or 'no git checkout'
-    return (
+    commits = ', '.join(results['commits'])
+    again = results['started_again']
+    resumed = f'{again} runs were stopped and gone on with. ' if again else ''
+    return resumed + (
         f'{results["date"]}, {results["hardware"]}, {versions}. Commit of the runs: {commits}. '
         f'Seeds: {", ".join(map(str, results["seeds"]))}.'
     )

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from mmdet_kdrank.compare.coco import evaluate_boxes
-from mmdet_kdrank.compare.plan import read_plan
-from mmdet_kdrank.compare.runs import RESULT, SAMPLES, runs_of
+from mmdet_kdrank.compare.jobs import RESULT, SAMPLES
+from mmdet_kdrank.compare.reading import read_plan
+from mmdet_kdrank.compare.runs import runs_of
 from tests.compare.fabricated import CLASSES, FoundRows, annotations, detections, open_coco
 
 CONFIG = """
@@ -33,6 +34,16 @@ def configs(tmp_path):
     for name, text in (('alone', CONFIG), ('kd', DISTILLED), ('teacher', CONFIG)):
         (folder / f'{name}.py').write_text(text)
     return folder
+
+
+@pytest.fixture
+def variant(configs):
+    """Make an entry of ``variants``."""
+
+    def make(config=None, **options):
+        return dict(config=config or str(configs / 'alone.py'), options=options)
+
+    return make
 
 
 @pytest.fixture
@@ -82,6 +93,7 @@ def finish():
             peak_memory_mib=900.0,
             peak_cuda_memory_mib=None,
             iterations=4,
+            starts=2 if run.variant == 'kd' else 1,
             commit=dict(training='abc', evaluation='abc'),
         )
         for job in run.jobs:
@@ -97,7 +109,7 @@ def finish():
 @pytest.fixture
 def finished(write_plan, finish):
     """A plan of three seeds whose runs are done; those of ``kd`` find better boxes."""
-    plan = read_plan(write_plan(seeds=3, teacher=None))
+    plan = read_plan(write_plan(seeds=3))
     runs = runs_of(plan)
     for run in runs:
         finish(run, noise=0.02 if run.variant == 'kd' else 0.15)

@@ -1,9 +1,10 @@
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 import pytest
 from scipy import stats
 
+from benchmarks.interval_coverage import simulate
 from mmdet_kdrank.compare.intervals import (
     all_intervals,
     crossed,
@@ -13,62 +14,41 @@ from mmdet_kdrank.compare.intervals import (
     resample_images,
 )
 
-KINDS = ('seeds', 'images', 'crossed', 'both', 'quoted')
+SEEDS, IMAGES, BOTH = (1, 0.1, 0.1), (0.01, 5, 1), (0.5, 4, 2)
+simulate = cache(partial(simulate, images=60, trials=300))
 
 
-@cache
-def simulate(seed_spread, image_spread, noise, seeds=5, images=60, trials=300, truth=0.7):
-    """Coverage of the true difference by each interval, and the p-values under no difference.
-
-    A run's measure is a mean over images; a difference is the truth plus what the seed, the image
-    and the two together add to it.
-    """
-    rng = np.random.default_rng(0)
-    hits, p_values = dict.fromkeys(KINDS, 0), {kind: [] for kind in KINDS}
-    for trial in range(trials):
-        cells = (
-            seed_spread * rng.standard_normal((seeds, 1))
-            + image_spread * rng.standard_normal((1, images))
-            + noise * rng.standard_normal((seeds, images))
-        )
-        weights = resample_images(images, 400, trial) / images
-        found = all_intervals(truth + cells.mean(1), truth + cells @ weights.T, trial)
-        null = all_intervals(cells.mean(1), cells @ weights.T, trial)
-        for kind in KINDS:
-            hits[kind] += found[kind]['low'] <= truth <= found[kind]['high']
-            p_values[kind].append(null[kind]['p'])
-    return {kind: count / trials for kind, count in hits.items()}, p_values
+def coverage(spreads, kind):
+    return simulate(spreads)[kind]['covers'].mean()
 
 
-def test_quoted_interval_covers_whatever_the_difference_comes_from():
-    # 300 trials: a coverage of 0.95 is found between 0.92 and 0.98.
-    for spreads in ((1, 0.1, 0.1), (0.01, 5, 1), (0.5, 4, 2)):
-        coverage, _ = simulate(*spreads)
-        assert 0.92 <= coverage['quoted'] <= 0.985, spreads
+@pytest.mark.parametrize('spreads', [SEEDS, IMAGES, BOTH])
+def test_quoted_interval_covers_whatever_the_difference_comes_from(spreads):
+    # Of 300 trials, a coverage of 0.95 is found between 0.92 and 0.98.
+    assert 0.92 <= coverage(spreads, 'quoted') <= 0.985
 
 
 def test_interval_over_seeds_covers_where_seeds_differ_and_not_where_images_do():
-    assert simulate(1, 0.1, 0.1)[0]['seeds'] > 0.92
-    assert simulate(0.01, 5, 1)[0]['seeds'] < 0.6
+    assert coverage(SEEDS, 'seeds') > 0.92
+    assert coverage(IMAGES, 'seeds') < 0.6
 
 
 def test_interval_over_images_covers_where_images_differ_and_not_where_seeds_do():
-    assert simulate(0.01, 5, 1)[0]['images'] > 0.9
-    assert simulate(1, 0.1, 0.1)[0]['images'] < 0.3
+    assert coverage(IMAGES, 'images') > 0.9
+    assert coverage(SEEDS, 'images') < 0.3
 
 
 def test_crossed_percentiles_are_too_narrow_with_five_seeds():
-    coverage, _ = simulate(1, 0.1, 0.1)
-    assert 0.75 < coverage['crossed'] < 0.9
+    assert 0.75 < coverage(SEEDS, 'crossed') < 0.9
 
 
 @pytest.mark.parametrize(
-    'kind, spreads', [('seeds', (1, 0.1, 0.1)), ('images', (0.01, 5, 1)), ('quoted', (0.01, 5, 1))]
+    'kind, spreads', [('seeds', SEEDS), ('images', IMAGES), ('quoted', IMAGES), ('both', BOTH)]
 )
 def test_p_values_are_uniform_where_nothing_differs(kind, spreads):
-    p_values = simulate(*spreads)[1][kind]
+    p_values = simulate(spreads)[kind]['p']
     assert stats.kstest(p_values, 'uniform').pvalue > 0.01
-    assert 0.02 < np.mean(np.array(p_values) < 0.05) < 0.09
+    assert 0.02 < np.mean(p_values < 0.05) < 0.09
 
 
 def test_over_seeds_is_scipys_paired_test():

@@ -3,8 +3,8 @@ import json
 import pytest
 
 from mmdet_kdrank.compare import progress
-from mmdet_kdrank.compare.plan import read_plan
 from mmdet_kdrank.compare.progress import Progress
+from mmdet_kdrank.compare.reading import read_plan
 from mmdet_kdrank.compare.runs import runs_of
 
 

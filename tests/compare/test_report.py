@@ -46,6 +46,7 @@ def test_table_shows_the_figures_of_the_json(files):
     assert cell.startswith(f'{100 * measure["difference"]:+.2f} [{100 * quoted["low"]:+.2f}, ')
     assert list(rows(text, 'AP by class')) == ['ant', 'bee', 'cat']
     assert 'Not finished' not in text and 'No τ' not in text
+    assert '3 runs were stopped and gone on with.' in text
 
 
 def test_unfinished_comparison_says_so(finished):

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 from mmengine.config import Config
 
-from mmdet_kdrank.compare.plan import read_plan
+from mmdet_kdrank.compare.reading import read_plan
 from mmdet_kdrank.compare.runs import runs_of
 
 
