@@ -87,7 +87,8 @@ def test_one_step(name, teacher_checkpoint):
     log = model.train_step(batch, optimizer)
 
     # What DistributedDataParallel stops at in its second iteration, unless it is told.
-    assert bool(unused) == config.get('find_unused_parameters', False), unused
+    wrapper = config.get('model_wrapper_cfg', {})
+    assert bool(unused) == wrapper.get('find_unused_parameters', False), unused
     assert all(torch.isfinite(torch.as_tensor(value)) for value in log.values()), log
     stages = ('s0.', 's1.', 's2.') if 'cascade' in name else ('',)
     for stage in stages:
