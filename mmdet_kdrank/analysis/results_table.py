@@ -59,10 +59,10 @@ def results_table(work_dirs: Iterable[Path | str]) -> str:
     Raises:
         FileNotFoundError: If a folder does not exist.
     """
-    found = {Path(folder).name: last_evaluation(folder) for folder in work_dirs}
-    names = list(dict.fromkeys(name for one in found.values() if one for name in one.metrics))
+    found = [(Path(folder).name, last_evaluation(folder)) for folder in work_dirs]
+    names = list(dict.fromkeys(name for _, one in found if one for name in one.metrics))
     rows = [['run', 'evaluated', *names], ['---'] * (len(names) + 2)]
-    for run, one in found.items():
+    for run, one in found:
         metrics = one.metrics if one else {}
         cells = [f'{metrics[name]:.3f}' if name in metrics else '' for name in names]
         rows.append([run, one.source if one else 'not yet', *cells])
@@ -82,5 +82,5 @@ def _evaluations(run: Path) -> Iterator[Evaluation]:
 
 
 def _metrics(record: dict) -> dict[str, float]:
-    """The entries that an evaluator wrote: their names carry its prefix."""
-    return {name: value for name, value in record.items() if '/' in name}
+    """The figures that an evaluator wrote: their names carry its prefix."""
+    return {k: v for k, v in record.items() if '/' in k and isinstance(v, int | float)}

@@ -33,7 +33,9 @@ def test_the_last_validation_of_a_training_counts(tmp_path):
 
 def test_the_newest_run_counts_be_it_a_test_or_a_resumed_training(tmp_path):
     write_training(tmp_path, '20260101_120000', *LINES)
-    write_test(tmp_path, '20260102_120000', **{MAP: 0.25, 'time': 3.0})
+    write_test(
+        tmp_path, '20260102_120000', **{MAP: 0.25, 'time': 3.0, 'coco/copypaste': '0.25 0.4'}
+    )
     assert last_evaluation(tmp_path) == Evaluation('test', {MAP: 0.25})
     write_training(tmp_path, '20260103_120000', {MAP: 0.3, 'step': 3})
     assert last_evaluation(tmp_path) == Evaluation('training, step 3', {MAP: 0.3})

@@ -78,11 +78,17 @@ def test_one_step(name, teacher_checkpoint):
     model.train()
     optimizer = build_optim_wrapper(model, config.optim_wrapper)
     before = {key: value.clone() for key, value in model.state_dict().items()}
+    unused = {key for key, parameter in model.named_parameters() if parameter.requires_grad}
+    for key in list(unused):
+        model.get_parameter(key).register_hook(lambda _, key=key: unused.discard(key))
 
     masks = 'mask_head' in config.model.get('roi_head', {})
     batch = raw_batch(shapes=((96, 96), (64, 96)), num_classes=80, masks=masks)
     log = model.train_step(batch, optimizer)
 
+    # What DistributedDataParallel stops at in its second iteration, unless it is told.
+    wrapper = config.get('model_wrapper_cfg', {})
+    assert bool(unused) == wrapper.get('find_unused_parameters', False), unused
     assert all(torch.isfinite(torch.as_tensor(value)) for value in log.values()), log
     stages = ('s0.', 's1.', 's2.') if 'cascade' in name else ('',)
     for stage in stages:

@@ -10,3 +10,9 @@ model = dict(
     ),
     neck=dict(in_channels=[24, 32, 96, 320]),
 )
+# The backbone runs its last convolution (`conv2`), which none of these outputs needs. Not the key
+# `find_unused_parameters` of MMDetection's own configs: MMEngine does not read that beside
+# `model_wrapper_cfg`, which our tools set for processes on the CPU.
+model_wrapper_cfg = dict(
+    type='MMDistributedDataParallel', broadcast_buffers=False, find_unused_parameters=True
+)
