@@ -16,6 +16,7 @@ from mmdet.registry import HOOKS, MODELS
 from mmengine.config import Config
 from torch import nn
 
+from mmdet_kdrank.compare.reading import read_plan
 from mmdet_kdrank.distillers.teacher import TeacherSource
 from mmdet_kdrank.ops.backends import BACKENDS, PairRequest
 from tests.detectors import training_losses
@@ -45,6 +46,7 @@ def project(tmp_path, monkeypatch) -> Path:
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, 'my_project', raising=False)
     monkeypatch.setenv('KDRANK_CONFIGS', str(ROOT / 'configs'))
+    monkeypatch.chdir(ROOT)
     with contextlib.ExitStack() as stack:
         for registry in (MODELS, HOOKS):
             stack.enter_context(_unchanged(registry._module_dict))
@@ -78,6 +80,10 @@ def check_config(block: Block, folder: Path) -> None:
     file = folder / f'line{block.line}.py'
     file.write_text(block.text)
     config = Config.fromfile(file)
+    if 'variants' in config:
+        # Of `tools/compare.py --plan`; it names configs of this repository.
+        assert read_plan(file, folder=folder / 'runs').comparisons
+        return
     if '_base_' in block.text:
         model = config.model
         # Trained weights would be downloaded.
