@@ -120,7 +120,7 @@ def run(commands: str, folder: Path) -> str:
     )
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_every_command_runs(checkout):
     output = []
     for block in blocks(PAGE, 'sh'):
