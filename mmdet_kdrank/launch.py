@@ -7,6 +7,8 @@ import gc
 import os
 import runpy
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import mmdet
@@ -38,7 +40,7 @@ def run_mmdet_tool(name: str) -> None:
     first = os.environ.get('RANK', os.environ.get('SLURM_PROCID', '0')) == '0'
     if name == 'train.py' and first and SKIP_CHECK not in arguments:
         check_data(_config_of(tool))
-    sys.argv[1:] = join_cpu_ranks(sys.argv[1:])
+    sys.argv[1:] = join_cpu_ranks(sys.argv[1:], partial(_config_of, tool))
     runpy.run_path(tool, run_name='__main__')
     if torch.distributed.is_initialized():
         leave_group()
@@ -79,13 +81,14 @@ def expand_tensorboard(arguments: list[str]) -> list[str]:
     return arguments if rest == arguments else [*rest, '--cfg-options', TENSORBOARD]
 
 
-def join_cpu_ranks(arguments: list[str]) -> list[str]:
+def join_cpu_ranks(arguments: list[str], read_config: Callable[[], Config]) -> list[str]:
     """Set up torchrun's processes where there is no GPU, which MMEngine's launcher asks for.
 
     MMEngine takes over a process group that exists already.
 
     Args:
         arguments (list[str]): Command-line arguments.
+        read_config (Callable): Reads the config that they name, overrides included.
 
     Returns:
         list[str]: The same; with ``--launcher pytorch`` and without a GPU followed by
@@ -97,4 +100,8 @@ def join_cpu_ranks(arguments: list[str]) -> list[str]:
     if launcher != 'pytorch' or torch.cuda.is_available():
         return arguments
     torch.distributed.init_process_group('gloo')
-    return [*arguments, '--cfg-options', *CPU_WRAPPER]
+    options = [*CPU_WRAPPER]
+    if read_config().get('find_unused_parameters'):
+        # MMEngine reads it only where there is no model_wrapper_cfg.
+        options.append('model_wrapper_cfg.find_unused_parameters=True')
+    return [*arguments, '--cfg-options', *options]

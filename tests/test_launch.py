@@ -7,6 +7,7 @@ from pathlib import Path
 import mmdet
 import pytest
 import torch
+from mmengine.config import Config
 
 from mmdet_kdrank.launch import TENSORBOARD, expand_tensorboard, join_cpu_ranks, leave_group
 
@@ -48,26 +49,30 @@ def groups(monkeypatch):
 
 
 @pytest.mark.parametrize('launcher', [['--launcher', 'pytorch'], ['--launcher=pytorch']])
-def test_ranks_without_a_gpu_meet_over_gloo(groups, monkeypatch, launcher):
-    arguments = join_cpu_ranks(['c.py', *launcher, '--cfg-options', 'a=1'])
+@pytest.mark.parametrize('unused', [False, True])
+def test_ranks_without_a_gpu_meet_over_gloo(groups, monkeypatch, launcher, unused):
+    config = Config(dict(find_unused_parameters=True) if unused else {})
+    arguments = join_cpu_ranks(['c.py', *launcher, '--cfg-options', 'a=1'], lambda: config)
     assert groups == ['gloo']
     monkeypatch.setattr(sys, 'argv', ['train.py', *arguments])
     parsed = runpy.run_path(str(TOOLS / 'train.py'))['parse_args']()
     wrapper = {'model_wrapper_cfg.device_ids': None, 'model_wrapper_cfg.broadcast_buffers': False}
+    if unused:
+        wrapper['model_wrapper_cfg.find_unused_parameters'] = True
     assert parsed.cfg_options == {'a': 1, **wrapper}
     assert (parsed.config, parsed.launcher) == ('c.py', 'pytorch')
 
 
 @pytest.mark.parametrize('arguments', [['c.py'], ['c.py', '--launcher', 'slurm']])
 def test_other_launchers_are_left_to_mmengine(groups, arguments):
-    assert join_cpu_ranks(arguments) == arguments
+    assert join_cpu_ranks(arguments, Config) == arguments
     assert not groups
 
 
 def test_gpus_are_left_to_mmengine(groups, monkeypatch):
     monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
     arguments = ['c.py', '--launcher', 'pytorch']
-    assert join_cpu_ranks(arguments) == arguments
+    assert join_cpu_ranks(arguments, Config) == arguments
     assert not groups
 
 
