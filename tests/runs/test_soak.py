@@ -95,10 +95,6 @@ def soaked(name, folder, *hooks):
         f'{name}: memory {memory[0] / 1e6:.0f} MB {grown[0] / 1e6:+.1f} MB, step '
         f'{np.median(seconds) * 1e3:.1f} ms {grown[1]:+.1%}, {files[0]:.0f} files {grown[2]:+.0f}'
     )
-    if os.environ.get('SOAKDUMP'):
-        np.save(
-            os.environ['SOAKDUMP'] + name.replace('/', '_') + str(len(hooks)), np.array(gauge.rows)
-        )
     return grown
 
 
