@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from collections import Counter
 from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 from typing import Any
@@ -48,6 +49,8 @@ def allowed_names() -> dict[str, Any]:
     # Both are private; what pickles refer to is what __reduce__ names.
     reconstruct, scalar = np.empty(0).__reduce__()[0], np.float64(0).__reduce__()[0]
     names = {
+        # Milestones of a schedule; newer torch has it on its own list.
+        'collections.Counter': Counter,
         'mmengine.logging.history_buffer.HistoryBuffer': HistoryBuffer,
         'builtins.getattr': history_statistic,
         '_codecs.encode': latin1,

@@ -67,7 +67,10 @@ def make_runner(work_dir, iterations, **kwargs):
         ),
         train_cfg=dict(by_epoch=False, max_iters=iterations),
         optim_wrapper=dict(optimizer=dict(type='AdamW', lr=0.1)),
-        param_scheduler=dict(type='CosineAnnealingLR', T_max=4, by_epoch=False),
+        param_scheduler=[
+            dict(type='CosineAnnealingLR', T_max=4, by_epoch=False),
+            dict(type='MultiStepLR', milestones=[9], by_epoch=False),
+        ],
         default_hooks=dict(
             checkpoint=dict(type='CheckpointHook', by_epoch=False, interval=2),
             logger=dict(type='LoggerHook', interval=1),

@@ -30,13 +30,18 @@ def describe_nonfinite(tensors: dict[str, Tensor]) -> str | None:
         bound.float()
         for tensor in tensors.values()
         if tensor.numel() and tensor.is_floating_point()
-        for bound in tensor.detach().aminmax()
+        for bound in _comparable(tensor.detach()).aminmax()
     ]
     if not extremes or torch.stack(extremes).isfinite().all():
         return None
     name, tensor = next((n, t) for n, t in tensors.items() if not t.isfinite().all())
     wrong = int((~tensor.isfinite()).sum())
     return f'{wrong} of {tensor.numel()} values of {name} are not finite'
+
+
+def _comparable(tensor: Tensor) -> Tensor:
+    # Before 2.2 torch has no aminmax of float16 on a CPU.
+    return tensor.float() if tensor.dtype == torch.float16 and tensor.is_cpu else tensor
 
 
 def describe_nonfinite_weights(model: nn.Module, owner: str) -> str | None:
