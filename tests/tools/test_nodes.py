@@ -185,8 +185,9 @@ def test_max_restarts_recovers_by_itself(job, tmp_path):
         "custom_hooks = [dict(type='DyingHook')]\n"
     )
     nodes = [run.start(1, MAX_RESTARTS='2'), run.start(1, MAX_RESTARTS='2')]
-    assert [node.wait(STARTED) for node in nodes] == [0, 0], nodes[0].text()[-6000:]
+    codes = [node.wait(STARTED) for node in nodes]
     both = nodes[0].text() + nodes[1].text()
+    assert codes == [0, 0], both
     assert 'Signal 9 (SIGKILL)' in both or 'exitcode: -9' in both
     assert f'resumed epoch: 0, iter: {2 * INTERVAL}' in both
     assert run.last_checkpoint() == 3 * INTERVAL

@@ -126,7 +126,7 @@ def test_every_command_runs(checkout):
     for block in blocks(PAGE, 'sh'):
         if 'model.teacher.verify' in block.text:
             # As a teacher with random weights should be.
-            with pytest.raises(AssertionError, match=r'was refused: mAP 0\.0.* min_map=0\.3'):
+            with pytest.raises(AssertionError, match=r'was refused: mAP 0\.0.*min_map=0\.3'):
                 run(block.text, checkout)
         else:
             output.append((block.text, run(block.text, checkout)))

@@ -57,11 +57,11 @@ def loss_shares(
     Returns:
         dict[str, Tensor]: A value each.
     """
-    values = {}
+    values, weighted = {}, takes_weights(loss)
     for group, mask in groups.items():
-        if takes_weights(loss):
+        if weighted:
             part = replace(chosen, weights=chosen.weights * mask)
         else:
             part = chosen.take(mask.nonzero().squeeze(1))
-        values[group] = call_entry(name, loss, chosen, part, avg_factor)
+        values[group] = call_entry(name, loss, chosen, part, avg_factor, weighted)
     return values
