@@ -18,6 +18,10 @@ if [[ -n "${LOCAL_ADDR:-}" ]]; then
     meeting+=(--local_addr="$LOCAL_ADDR")
 fi
 
+# With the agents' store the processes of a restart can find each other's addresses of before
+# (pytorch/pytorch#135712); so the first rank opens a store of its own each time.
+export TORCH_DISABLE_SHARE_RDZV_TCP_STORE="${TORCH_DISABLE_SHARE_RDZV_TCP_STORE:-1}"
+
 exec python -m torch.distributed.run \
     --nnodes="${NNODES:-1}" \
     "${meeting[@]}" \
