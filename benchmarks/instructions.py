@@ -18,19 +18,27 @@ from pathlib import Path
 os.environ['TRITON_INTERPRET'] = '0'
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import triton
-from triton.backends.compiler import GPUTarget
-from triton.compiler import ASTSource
-
 from benchmarks.harness.rows import Row
 from benchmarks.script import Script, Step, main
-from mmdet_kdrank.ops.backends.triton.pairs import pairs
-
-_TOOLS = Path(triton.__file__).parent / 'backends' / 'nvidia' / 'bin'
 
 
 def _compile(half: bool, norms: bool, block_i: int) -> bytes:
-    """The kernel of tanh on both sides, as machine code for compute capability 9.0."""
+    """The kernel of tanh on both sides, as machine code for compute capability 9.0.
+
+    Raises:
+        RuntimeError: If there is no Triton, or an old one.
+    """
+    try:
+        import triton
+        from triton.backends.compiler import GPUTarget
+        from triton.compiler import ASTSource
+
+        from mmdet_kdrank.ops.backends.triton.pairs import pairs
+    except ImportError as error:
+        raise RuntimeError(
+            f'the benchmark instructions needs Triton 3.4 or newer ({error}): call it on the '
+            'modern stack.'
+        ) from error
     constants = {
         'EXPONENTIALS': True,
         'PHI_S': 'tanh',
@@ -51,7 +59,10 @@ def _compile(half: bool, norms: bool, block_i: int) -> bytes:
 
 
 def _tool(name: str, *arguments: str) -> str:
-    command = [str(_TOOLS / name), *arguments]
+    import triton
+
+    tools = Path(triton.__file__).parent / 'backends' / 'nvidia' / 'bin'
+    command = [str(tools / name), *arguments]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 

@@ -44,4 +44,7 @@ class PKDLoss(FeatureDistillLoss):
 def _standardize(level: Tensor) -> Tensor:
     """(B, C, h, w) to (C, B h w), zero mean and unit variance in each row."""
     channels = level.transpose(0, 1).flatten(1)
+    # layer_norm of torch 2.1 subtracts the mean after the division, which leaves a constant channel
+    # with its rounding error divided by sqrt(eps).
+    channels = channels - channels.mean(1, keepdim=True)
     return F.layer_norm(channels, channels.shape[1:], eps=_EPS)
