@@ -18,9 +18,10 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 @pytest.fixture(autouse=True)
 def _mmdet_scope():
-    """What a runner sets up: MMDetection's scope, and no class names left by another test."""
+    """What a runner sets up: MMDetection's scope, and nothing left by the run of another test."""
     register_all_modules(init_default_scope=True)
-    MessageHub.get_current_instance().runtime_info.pop('dataset_meta', None)
+    for name in ('dataset_meta', 'iter'):
+        MessageHub.get_current_instance().runtime_info.pop(name, None)
     torch.manual_seed(0)
 
 
