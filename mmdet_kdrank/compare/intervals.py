@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 from scipy import stats
@@ -110,14 +110,19 @@ def all_intervals(differences: np.ndarray, resampled: np.ndarray, seed: int) -> 
 
     Returns:
         ``images``; with two seeds or more also ``seeds``, ``crossed``, ``both`` and ``quoted``:
-        the wider of ``seeds`` and ``both``. Each with ``low``, ``high`` and ``p``.
+        the wider of ``seeds`` and ``both``, with the larger of their p-values. Each with ``low``,
+        ``high`` and ``p``.
     """
     found = {'images': over_images(resampled)}
     if len(differences) > 1:
         found['seeds'] = over_seeds(differences)
         found['crossed'] = crossed(resampled, seed)
         found['both'] = over_both(differences, resampled)
-        found['quoted'] = max(found['seeds'], found['both'], key=lambda each: each.width)
+        candidates = found['seeds'], found['both']
+        # Far out, the tail of the wider one can be the thinner: it has more degrees of freedom.
+        found['quoted'] = replace(
+            max(candidates, key=lambda each: each.width), p=max(each.p for each in candidates)
+        )
     return {name: asdict(interval) for name, interval in found.items()}
 
 

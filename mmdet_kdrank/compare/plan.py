@@ -103,10 +103,10 @@ class Plan:
 
 def _assert_same_data(name: str, config: Config, other_name: str, other: Config) -> None:
     ours, theirs = data_of(config), data_of(other)
-    for key, value in ours.items():
-        if theirs[key] != value:
+    for key in {**ours, **theirs}:
+        if ours.get(key) != theirs.get(key):
             raise ArgumentError(
-                f'{name} and {other_name} have different data: {key} is {value!r} and '
-                f'{theirs[key]!r}. Their difference would be that of the data as well; give both '
-                'the same.'
+                f'{name} and {other_name} have different data: {key} is {ours.get(key)!r} and '
+                f'{theirs.get(key)!r}. Their difference would be that of the data as well; give '
+                'both the same.'
             )

@@ -141,8 +141,13 @@ def _entry(
 
 
 def _seeds(wanted: int | None, planned: int | Sequence[int]) -> tuple[int, ...]:
+    if wanted is not None and wanted < 1:
+        raise ArgumentError(f'--seeds {wanted} must be at least 1.')
     if isinstance(planned, int):
-        planned = range(planned)
-    if wanted is None:
-        return tuple(planned)
-    return tuple(planned[:wanted] if len(planned) >= wanted else range(wanted))
+        return tuple(range(planned if wanted is None else wanted))
+    if wanted is not None and wanted > len(planned):
+        raise ArgumentError(
+            f'--seeds {wanted}, and the plan lists only {len(planned)}: {list(planned)}. Add seeds '
+            'to its list.'
+        )
+    return tuple(planned[:wanted])

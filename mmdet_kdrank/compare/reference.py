@@ -14,7 +14,7 @@ from mmdet_kdrank.analysis.agreement import class_logits, class_output_of
 from mmdet_kdrank.distillers.classes import align_classes
 from mmdet_kdrank.distillers.priors import assert_comparable
 from mmdet_kdrank.distillers.teacher import Teacher
-from mmdet_kdrank.errors import KDRankError
+from mmdet_kdrank.errors import KDRankError, UnsupportedError
 from mmdet_kdrank.ops import kendall_tau
 
 from .coco import category_ids
@@ -44,7 +44,13 @@ class Reference:
         self._rows: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
         self._reason = ''
         try:
-            if not hasattr(detector, 'roi_head'):
+            stages = [hasattr(each, 'roi_head') for each in (detector, teacher.model)]
+            if stages[0] != stages[1]:
+                kinds = ['a two-stage' if two_stage else 'a single-stage' for two_stage in stages]
+                raise UnsupportedError(
+                    f'{kinds[0]} detector and {kinds[1]} teacher classify different boxes.'
+                )
+            if not stages[0]:
                 assert_comparable(detector.bbox_head, teacher.model.bbox_head, 'same')
             self._outputs = class_output_of(detector), class_output_of(self._teacher)
             ours, theirs = self._outputs

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mmdet_kdrank.analysis.provenance import provenance
@@ -50,7 +50,7 @@ def results_of(plan: Plan, runs: Sequence[Run]) -> dict:
         'runs_done': len(every),
         'runs_planned': len(plan.seeds) * len(plan.variants),
         'teacher': teacher and {'summary': statistics.summary(TEACHER), 'runs': teacher},
-        'no_agreement': _no_agreement(every),
+        'no_agreement': _no_agreement(variants),
         'variants': variants,
         'pairs': pairs,
         'bootstrap': statistics.bootstrap,
@@ -103,11 +103,14 @@ def write_report(plan: Plan, runs: Sequence[Run], out: Path | None = None) -> li
     return [Path(shutil.copy(path, out / path.name)) for path in written]
 
 
-def _no_agreement(results: Sequence[dict]) -> str:
-    """Why there is no tau, where there is none."""
-    reasons = {result['reason'] for result in results if 'reason' in result}
-    if reasons:
-        return ' '.join(sorted(reasons))
-    if any('tau' in result for result in results):
+def _no_agreement(variants: Mapping[str, dict]) -> str:
+    """Why variants have no tau, where any has none."""
+    lacking: dict[str, list[str]] = {}
+    for name, each in variants.items():
+        for reason in {run['reason'] for run in each['runs'].values() if 'reason' in run}:
+            lacking.setdefault(reason, []).append(name)
+    if lacking:
+        return ' '.join(f'({", ".join(names)}) {reason}' for reason, names in lacking.items())
+    if any('tau' in run for each in variants.values() for run in each['runs'].values()):
         return ''
     return 'the variants name no teacher, or not the same one.'

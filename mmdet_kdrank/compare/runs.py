@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from copy import deepcopy
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 
 from mmdet_kdrank.jobs import Job
 
 from .jobs import RESULT, Evaluation, SeedTraining
 from .plan import Plan
+from .settings import annotation_files
 
 
 @dataclass(frozen=True)
@@ -57,10 +61,12 @@ def runs_of(plan: Plan) -> list[Run]:
     Returns:
         Runs in the order in which they are to be started.
     """
-    data = repr(plan.pictures.manifest()) if plan.pictures else ''
+    data = repr(plan.pictures.manifest()) if plan.pictures else _annotations_of(plan)
     runs: list[Run] = []
-    source, before, depends = _teacher_of(plan), (), data
-    if plan.teacher:
+    source, before = None, ()
+    if plan.teacher is None:
+        source = _teacher_of(plan)
+    else:
         training = SeedTraining(TEACHER, plan.teacher, plan.folder, data)
         seed = plan.teacher.randomness.seed
         runs.append(Run(TEACHER, seed, training, Evaluation(training, None, seed)))
@@ -69,22 +75,21 @@ def runs_of(plan: Plan) -> list[Run]:
             checkpoint=str(training.checkpoint),
             fingerprint=training.fingerprint,
         )
-        before, depends = (training,), data + training.fingerprint
+        before = (training,)
     for seed in plan.seeds:
         for name, config in plan.variants.items():
             settings = deepcopy(config)
             settings.merge_from_dict({'randomness.seed': seed})
-            distils = 'teacher' in settings.model
+            distils, depends = 'teacher' in settings.model, data
             if distils and plan.teacher:
                 settings.model.teacher.update(
                     config=source['config'], checkpoint=source['checkpoint']
                 )
+                depends += source['fingerprint']
+            elif distils:
+                depends += _content(settings.model.teacher.get('checkpoint'))
             training = SeedTraining(
-                f'{name}/seed{seed}',
-                settings,
-                plan.folder,
-                depends if distils else data,
-                before if distils else (),
+                f'{name}/seed{seed}', settings, plan.folder, depends, before if distils else ()
             )
             runs.append(Run(name, seed, training, Evaluation(training, source, seed, before)))
     return runs
@@ -92,12 +97,35 @@ def runs_of(plan: Plan) -> list[Run]:
 
 def _teacher_of(plan: Plan) -> dict[str, str] | None:
     """The one teacher that the variants' own configs name; None where there is none, or several."""
-    teachers = {
-        (str(teacher['config']), str(teacher['checkpoint']))
-        for config in plan.variants.values()
-        if (teacher := config.model.get('teacher')) and isinstance(teacher['config'], str)
-    }
-    if len(teachers) != 1:
+    named = [
+        teacher for config in plan.variants.values() if (teacher := config.model.get('teacher'))
+    ]
+    teachers = {(str(each['config']), str(each.get('checkpoint'))) for each in named}
+    if len(teachers) != 1 or not isinstance(named[0]['config'], str):
         return None
     config, checkpoint = teachers.pop()
-    return dict(config=config, checkpoint=checkpoint)
+    return dict(
+        config=config,
+        checkpoint=checkpoint,
+        fingerprint=f'{config} {checkpoint} {_content(checkpoint)}',
+    )
+
+
+def _annotations_of(plan: Plan) -> str:
+    """What identifies the annotation files, which all variants share."""
+    return ' '.join(map(_content, annotation_files(next(iter(plan.variants.values())))))
+
+
+def _content(path: Path | str | None) -> str:
+    """Hash of a file; empty for what is none, such as a URL."""
+    file = Path(path or '').expanduser()
+    return _digest(file, file.stat().st_mtime_ns) if file.is_file() else ''
+
+
+@cache
+def _digest(file: Path, written: int) -> str:
+    digest = hashlib.sha256()
+    with file.open('rb') as content:
+        while block := content.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -73,11 +74,32 @@ def data_of(config: Config) -> dict[str, Any]:
     """What must be the same for the variants of a comparison, by its key."""
     found = {}
     for loader in ('train_dataloader', 'test_dataloader'):
-        dataset = config.get(loader, {}).get('dataset', {})
-        while 'ann_file' not in dataset and 'dataset' in dataset:
-            dataset = dataset['dataset']
-        for key in ('data_root', 'ann_file', 'metainfo', 'indices'):
-            found[f'{loader}.dataset.{key}'] = dataset.get(key)
+        sources = list(_sources(config.get(loader, {}).get('dataset') or {}))
+        for number, dataset in enumerate(sources):
+            place = f'{loader}.dataset' + (f'.datasets.{number}' if len(sources) > 1 else '')
+            for key in ('data_root', 'ann_file', 'data_prefix', 'metainfo', 'indices'):
+                found[f'{place}.{key}'] = dataset.get(key)
     found['train_dataloader.batch_size'] = config.get('train_dataloader', {}).get('batch_size')
     found['test_evaluator.ann_file'] = coco_metric(config, 'A config')['ann_file']
     return found
+
+
+def annotation_files(config: Config) -> list[Path]:
+    """The annotation files of training and test, as MMDetection joins their paths."""
+    found = data_of(config)
+    files = [Path(found.pop('test_evaluator.ann_file'))]
+    for key, value in found.items():
+        if key.endswith('.ann_file') and value:
+            root = found[key.replace('.ann_file', '.data_root')]
+            files.append(Path(root or '') / value)
+    return files
+
+
+def _sources(dataset: dict) -> Iterator[dict]:
+    """The data sets that read files, inside whatever wraps or joins them."""
+    inner = [each for each in (dataset.get('dataset'), *dataset.get('datasets', ())) if each]
+    if 'ann_file' in dataset or not inner:
+        yield dataset
+        return
+    for each in inner:
+        yield from _sources(each)

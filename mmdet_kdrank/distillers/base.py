@@ -277,7 +277,10 @@ class DistillMixin:
         values = {}
         for name, loss in self.distill_losses.items():
             if name in self._idle:
-                value = chosen.student.new_zeros(())
+                # Without rows this may be all that leads to a head's weights, which
+                # DistributedDataParallel waits for.
+                rows = chosen.student
+                value = rows.new_zeros(()) if len(rows) else rows.sum()
             else:
                 weighted = name in self._weighted
                 value = call_entry(name, loss, samples, chosen, avg_factor, weighted)

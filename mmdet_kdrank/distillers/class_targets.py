@@ -137,19 +137,30 @@ class RowOrder:
             return None
         # Of a single image or level the two orders are the same, which says nothing of others.
         differ = bool((image[1:] < image[:-1]).any())
-        if differ not in self._by_image:
+        by_image = self._by_image.get(differ)
+        if by_image is None:
             pred = torch.cat([call.pred for call in calls])
-            if torch.equal(pred, logits):
-                self._by_image[differ] = False
-            elif differ and torch.equal(pred, logits[image.argsort(stable=True)]):
-                self._by_image[differ] = True
+            if _same(pred, logits):
+                by_image = False
+            elif differ and _same(pred, logits[image.argsort(stable=True)]):
+                by_image = True
             else:
                 return None
+            # Logits that are NaN are reported elsewhere, and may fit both orders.
+            if pred.isfinite().all():
+                self._by_image[differ] = by_image
         labels = torch.cat([call.labels for call in calls])
         weights = torch.cat([call.weights for call in calls])
-        if self._by_image[differ]:
+        if by_image:
             rows = image.argsort(stable=True)
             labels = torch.empty_like(labels).index_copy_(0, rows, labels)
             weights = torch.empty_like(weights).index_copy_(0, rows, weights)
         factors = {call.avg_factor for call in calls}
         return labels, weights, factors.pop() if len(factors) == 1 else None
+
+
+def _same(one: Tensor, other: Tensor) -> bool:
+    """Whether two tensors are equal, NaN where the other is NaN."""
+    if one.shape != other.shape:
+        return False
+    return bool(((one == other) | (one.isnan() & other.isnan())).all())

@@ -27,12 +27,12 @@ def describe_nonfinite(tensors: dict[str, Tensor]) -> str | None:
     # Both extremes are finite where all values are: one pass without temporaries, and one transfer
     # from the device for all tensors; which one is at fault is asked only then.
     extremes = [
-        bound.float()
+        bound.isfinite()
         for tensor in tensors.values()
         if tensor.numel() and tensor.is_floating_point()
         for bound in _comparable(tensor.detach()).aminmax()
     ]
-    if not extremes or torch.stack(extremes).isfinite().all():
+    if not extremes or torch.stack(extremes).all():
         return None
     name, tensor = next((n, t) for n, t in tensors.items() if not t.isfinite().all())
     wrong = int((~tensor.isfinite()).sum())
@@ -68,9 +68,8 @@ class FiniteGuard:
     gradient of 0, which momentum and weight decay still make. A warning tells each one. Weights
     that are not finite stop the run whatever the action, as no later iteration could be finite.
 
-    With ``'raise'`` all ranks ask together, and all raise where one has a fault: none updates its
-    weights, and none waits for gradients that do not come. With ``'skip'`` a rank leaves out its
-    own.
+    All ranks ask together, and all raise where one stops: none updates its weights, and none waits
+    for gradients that do not come. What is left out, a rank leaves out by itself.
 
     Args:
         action (str): ``'raise'`` or ``'skip'``.
@@ -100,9 +99,10 @@ class FiniteGuard:
 
         Raises:
             FloatingPointError: If they are not, and the action is ``'raise'`` or a weight is not
-                finite either.
+                finite either; on this rank or on another.
         """
         fault = describe_nonfinite(tensors)
+        stops = fault is not None
         if fault is not None:
             weights = [
                 found
@@ -110,19 +110,17 @@ class FiniteGuard:
                 if (found := describe_nonfinite_weights(model, f"the {side}'s"))
             ]
             fault = '; '.join([describe_nonfinite(causes()) or fault, *weights])
-            if self.action == 'skip' and not weights:
-                self._faults.append(fault)
-                return False
-        if self.action == 'raise':
-            # Asked without a fault too: the other ranks wait for the answer.
-            fault = reports_of_all_ranks(fault) if on_any_rank(torch.tensor(bool(fault))) else None
-        if fault is None:
-            return True
-        raise NonFiniteError(
-            f'{fault}. Nothing was updated in this iteration; lower the learning rate, clip '
-            'gradients, check the teacher checkpoint, or, where no weight is at fault, leave such '
-            "iterations out: on_nonfinite='skip'."
-        )
+            stops = self.action == 'raise' or bool(weights)
+        # Asked without a fault too: the other ranks wait for the answer.
+        if on_any_rank(torch.tensor(stops)):
+            raise NonFiniteError(
+                f'{reports_of_all_ranks(fault if stops else None)}. Nothing was updated in this '
+                'iteration; lower the learning rate, clip gradients, check the teacher checkpoint, '
+                "or, where no weight is at fault, leave such iterations out: on_nonfinite='skip'."
+            )
+        if fault is not None:
+            self._faults.append(fault)
+        return fault is None
 
     def settle(self, losses: dict[str, Any], student: nn.Module) -> dict[str, Any]:
         """Losses of an iteration after all heads were asked.

@@ -80,7 +80,7 @@ class DistillTwoStageDetector(DistillMixin, TwoStageDetector):
         ):
             if record is not None and not records and not len(record.rois):
                 # A cascade stops where it has no RoI left to refine.
-                records = [_no_roi(_bbox_heads(self)[stage], output, record)]
+                records = [_no_roi(_stage_heads(self, stage), output, record)]
             if len(records) != 1:
                 raise UnsupportedError(
                     f'{type(self.roi_head).__name__} computed the class loss of stage {stage} '
@@ -171,11 +171,17 @@ def _context(roi_head: nn.Module, features: tuple[Tensor, ...]) -> dict[str, Ten
     return context
 
 
-def _no_roi(head: nn.Module, output: ClassOutput, before: RoIRecord) -> RoIRecord:
-    """The record of a stage without a RoI, after one without; its output depends on the head."""
+def _no_roi(heads: list[nn.Module], output: ClassOutput, before: RoIRecord) -> RoIRecord:
+    """The record of a stage without a RoI, after one without; its output depends on the heads."""
     # DistributedDataParallel waits for a gradient of each parameter, one of 0 too.
-    zero = sum(parameter.sum() for parameter in head.parameters())
+    zero = sum(parameter.sum() for head in heads for parameter in head.parameters())
     return replace(before, output=zero.expand(0, output.values))
+
+
+def _stage_heads(detector: TwoStageDetector, stage: int) -> list[nn.Module]:
+    """The box head of a stage of a cascade, and its mask head where it has one."""
+    masks = getattr(detector.roi_head, 'mask_head', None)
+    return [_bbox_heads(detector)[stage], *([masks[stage]] if masks is not None else [])]
 
 
 def _bbox_heads(detector: TwoStageDetector) -> list[nn.Module]:

@@ -55,7 +55,7 @@ class Job(ABC):
 
     @property
     def state(self) -> dict:
-        """``fingerprint``, ``done``, ``starts``, ``commit``, ``peak_memory`` in MiB."""
+        """``fingerprint``, ``done``, ``starts``, their ``commit``, ``peak_memory`` in MiB."""
         path = self.folder / f'{self.kind}.json'
         return json.loads(path.read_text()) if path.is_file() else {}
 
@@ -83,8 +83,16 @@ class Job(ABC):
         if self.state.get('fingerprint') != self.fingerprint:
             self.clear()
         self.folder.mkdir(parents=True, exist_ok=True)
-        starts = self.state.get('starts', 0) + 1
-        self._write_state(fingerprint=self.fingerprint, done=False, starts=starts, commit=commit())
+        state = self.state
+        starts = state.get('starts', 0) + 1
+        # A run that went on under other sources was made by both.
+        commits = dict.fromkeys(filter(None, [*(state.get('commit') or '').split(', '), commit()]))
+        self._write_state(
+            fingerprint=self.fingerprint,
+            done=False,
+            starts=starts,
+            commit=', '.join(commits) or None,
+        )
         with self.log.open('ab') as log:
             return subprocess.Popen(
                 self.command(root),

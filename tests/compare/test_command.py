@@ -64,7 +64,7 @@ def test_report_runs_nothing(finished, monkeypatch, capsys):
         (['--plan', '{plan}', 'config.py'], 'Give configs or --plan, not both'),
         (['--plan', '{plan}', '--jobs', '0'], '--jobs 0 must be at least 1'),
         (['nowhere.py', 'other.py'], "nowhere.py: config='nowhere.py'"),
-        (['--plan', '{plan}', '--seeds', '0'], 'seeds=[] must be one or more'),
+        (['--plan', '{plan}', '--seeds', '0'], '--seeds 0 must be at least 1'),
         ([], 'has 0 variant'),
     ],
 )

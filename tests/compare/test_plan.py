@@ -16,6 +16,24 @@ def test_variants_that_cannot_be_compared_are_refused(write_plan, variant):
         read_plan(write_plan(variants=dict(a=variant(), b=other)))
 
 
+def test_data_sets_that_are_joined_are_compared_too(write_plan, variant):
+    def joined(*files):
+        parts = [dict(type='CocoDataset', ann_file=file, data_root='data/') for file in files]
+        return variant(
+            **{
+                'train_dataloader.dataset': dict(
+                    _delete_=True, type='ConcatDataset', datasets=parts
+                )
+            }
+        )
+
+    same = dict(a=joined('one.json', 'two.json'), b=joined('one.json', 'two.json'))
+    read_plan(write_plan(variants=same))
+    for other in (joined('one.json', 'three.json'), joined('one.json')):
+        with pytest.raises(KDRankError, match='a and b have different data: train_dataloader'):
+            read_plan(write_plan(variants=dict(a=joined('one.json', 'two.json'), b=other)))
+
+
 def test_pairs_are_those_with_the_baseline_and_those_named(write_plan, variant):
     variants = dict(a=variant(), b=variant(), c=variant())
     plan = read_plan(write_plan(variants=variants, baseline='b', pairs=[('c', 'a'), ('a', 'b')]))

@@ -38,6 +38,12 @@ def test_seeds_are_a_number_or_a_list_and_can_be_fewer(write_plan, planned, want
     assert read_plan(write_plan(seeds=planned), seeds=wanted).seeds == found
 
 
+@pytest.mark.parametrize('planned, wanted', [(5, 0), (5, -1), ([7, 8], 5)])
+def test_seeds_that_are_not_there_are_refused(write_plan, planned, wanted):
+    with pytest.raises(KDRankError, match=f'--seeds {wanted}'):
+        read_plan(write_plan(seeds=planned), seeds=wanted)
+
+
 @pytest.mark.parametrize(
     'changes, words',
     [

@@ -87,3 +87,10 @@ def test_heads_that_do_not_correspond_have_a_reason_and_no_agreement():
     found = compared(detector(RETINA, 0), detector(ATSS, 0), raw_batch())
     assert set(found) == {'reason'}
     assert 'place different priors' in found['reason']
+
+
+@pytest.mark.parametrize('names', [(FASTER, RETINA), (RETINA, FASTER)])
+def test_a_teacher_of_another_kind_has_a_reason_and_no_agreement(names):
+    found = compared(*(detector(name, 0) for name in names), raw_batch())
+    assert set(found) == {'reason'}
+    assert 'classify different boxes' in found['reason']

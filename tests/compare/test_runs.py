@@ -1,3 +1,4 @@
+import os
 from dataclasses import replace
 
 import pytest
@@ -74,6 +75,44 @@ def test_other_pictures_make_everything_train_again(plan):
     other = by_name(replace(plan, pictures=replace(plan.pictures, seed=9)))
     for name, run in by_name(plan).items():
         assert run.training.fingerprint != other[name].training.fingerprint
+
+
+def test_named_teachers_and_annotations_count_by_their_content(write_plan, configs, tmp_path):
+    checkpoint, annotations = tmp_path / 't.pth', tmp_path / 'val.json'
+    checkpoint.write_text('one')
+    annotations.write_text('one')
+    kd = dict(config=str(configs / 'kd.py'), options={'model.teacher.checkpoint': str(checkpoint)})
+    alone = dict(config=str(configs / 'alone.py'))
+    options = {'test_evaluator.ann_file': str(annotations)}
+    path = write_plan(teacher=None, shapes=None, variants=dict(alone=alone, kd=kd), options=options)
+    first = by_name(read_plan(path))
+    checkpoint.write_text('other')
+    os.utime(checkpoint, (1, 1))
+    second = by_name(read_plan(path))
+    for name, run in first.items():
+        assert (run.training.fingerprint == second[name].training.fingerprint) == ('alone' in name)
+        assert run.evaluation.fingerprint != second[name].evaluation.fingerprint
+    annotations.write_text('other')
+    os.utime(annotations, (1, 1))
+    for name, run in by_name(read_plan(path)).items():
+        assert run.training.fingerprint != second[name].training.fingerprint
+
+
+def test_a_plans_teacher_serves_variants_that_name_no_checkpoint(write_plan, configs):
+    text = (configs / 'kd.py').read_text().replace(", checkpoint='t.pth'", '')
+    (configs / 'kd.py').write_text(text)
+    runs = by_name(read_plan(write_plan()))
+    teacher = runs['kd/seed0'].training.settings.model.teacher
+    assert teacher.checkpoint == str(runs['teacher'].training.checkpoint)
+
+
+def test_a_run_that_went_on_under_other_sources_names_both(plan, monkeypatch):
+    training = by_name(plan)['alone/seed0'].training
+    monkeypatch.setattr(type(training), 'command', lambda self, root: ['true'])
+    for name in ('abc', 'abc', 'def'):
+        monkeypatch.setattr('mmdet_kdrank.jobs.job.commit', lambda name=name: name)
+        training.start(plan.folder, {}).wait()
+    assert (training.state['commit'], training.state['starts']) == ('abc, def', 3)
 
 
 def test_moved_folder_keeps_its_results(plan, write_plan, tmp_path):

@@ -133,6 +133,15 @@ def test_the_order_is_kept_from_a_batch_that_shows_it():
     assert again[0].tolist() == [0, 2, 1, 3]
 
 
+def test_logits_that_are_nan_are_these_rows_and_show_no_order():
+    order, image = RowOrder(), torch.tensor([0, 1, 0, 1])
+    nan = torch.full((4, 2), float('nan'))
+    assert order.arrange([call(nan, [0, 1, 2, 3])], nan, image) is not None
+    logits = torch.arange(8.0).reshape(4, 2)
+    found = order.arrange([call(logits[[0, 2, 1, 3]], [0, 1, 2, 3])], logits, image)
+    assert found[0].tolist() == [0, 2, 1, 3]
+
+
 def test_calls_about_other_rows_are_no_targets():
     logits, image = torch.arange(8.0).reshape(4, 2), torch.tensor([0, 1, 0, 1])
     assert RowOrder().arrange([], logits, image) is None

@@ -48,6 +48,10 @@ def test_finite_and_empty_tensors_of_any_dtype_pass():
     assert describe_nonfinite(extremes) is None
 
 
+def test_large_numbers_in_float64_are_finite():
+    assert describe_nonfinite({'x': torch.tensor([1e300], dtype=torch.float64)}) is None
+
+
 def test_weights_and_buffers_are_looked_at():
     model = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))
     assert describe_nonfinite_weights(model, "the student's") is None
@@ -159,6 +163,21 @@ def test_a_value_on_one_rank_stops_all():
 
 def test_a_rank_skips_by_itself():
     assert run_ranks(2, on_rank, True, 'skip') == [False, True]
+
+
+def with_a_wrong_weight(rank):
+    model = torch.nn.Linear(1, 1)
+    rows = torch.zeros(1)
+    if rank == 1:
+        model.bias.data.fill_(NAN)
+        rows = rows + NAN
+    return FiniteGuard('skip').passes({'the logits': rows}, {'student': model})
+
+
+def test_a_wrong_weight_on_one_rank_stops_all_that_skip():
+    first, second = run_ranks(2, with_a_wrong_weight)
+    assert isinstance(first, FloatingPointError) and str(first) == str(second)
+    assert '[rank 1 of 2]' in str(first) and "the student's weight bias" in str(first)
 
 
 def test_an_unknown_action_is_refused():

@@ -7,6 +7,7 @@ from mmdet.registry import MODELS
 from mmdet_kdrank.distillers.capture import watch_forward, watch_method
 from tests.detectors import (
     CASCADE,
+    CASCADE_MASK,
     DOUBLE_HEAD,
     FASTER,
     KD,
@@ -106,6 +107,28 @@ def test_no_roi_gives_zero_with_a_graph(distiller):
     assert losses['loss_kd'] == losses['loss_rank'] == 0
     (losses['loss_kd'] + losses['loss_rank']).backward()
     assert 'distill_tau' not in losses
+
+
+@pytest.mark.parametrize('factor', [1.0, 0.0])
+def test_every_weight_of_a_cascade_without_a_roi_gets_a_gradient(tmp_path, factor):
+    """DistributedDataParallel waits for each, also while a schedule has turned all losses off."""
+    config = small_config(CASCADE_MASK)
+    checkpoint = save_teacher(config, tmp_path / 'teacher.pth')
+    model = build(distiller_config(config, config, checkpoint))
+    training_losses(model, masks=True)
+    model.distill_factors.update(dict.fromkeys(model.distill_factors, factor))
+    model.train_cfg.rpn_proposal.min_bbox_size = 10_000
+    for _ in range(2):
+        losses = training_losses(model, boxes=0, masks=True)
+    total, _ = model.parse_losses(losses)
+    total.backward()
+    assert losses['s2.loss_kd'] == 0
+    without = [
+        name
+        for name, weight in model.roi_head.named_parameters()
+        if weight.requires_grad and weight.grad is None
+    ]
+    assert not without
 
 
 def test_foreground_channels_only(tmp_path):

@@ -17,7 +17,8 @@ def test_a_claim_is_drawn_from_its_record(key, tmp_path):
     FIGURES[key](CLAIMS[key], tmp_path / 'plot.png')
     drawn = Image.open(tmp_path / 'plot.png').convert('L')
     stored = Image.open(ROOT / 'docs' / 'images' / f'claims_{key}.png')
-    assert drawn.size == stored.size
+    # Other versions of matplotlib round to another pixel.
+    assert drawn.size == pytest.approx(stored.size, abs=2)
     dark = sum(drawn.histogram()[:200])
     assert dark > 0.01 * drawn.width * drawn.height
 
