@@ -27,7 +27,7 @@ def simulate(
     spreads: tuple[float, float, float],
     seeds: int = 5,
     images: int = 200,
-    trials: int = 1000,
+    trials: int = 4000,
     resamples: int = 400,
     truth: float = 0.7,
 ) -> dict[str, dict[str, np.ndarray]]:
@@ -80,13 +80,14 @@ def _cover(name: str, seeds: int, trials: int) -> list[Row]:
             'coverage': each['covers'].mean(),
             'mean_width': each['width'].mean(),
             'p_below_0.05': (each['p'] < 0.05).mean(),
+            'p_below_0.0025': (each['p'] < 0.0025).mean(),
         }
         for kind, each in simulate(SPREADS[name], seeds, trials=trials).items()
     ]
 
 
 def _steps(device: str, quick: bool) -> list[Step]:
-    numbers, trials = ((3,), 5) if quick else ((2, 3, 5, 10), 1000)
+    numbers, trials = ((3,), 5) if quick else ((2, 3, 5, 10), 4000)
     return [partial(_cover, name, seeds, trials) for seeds in numbers for name in SPREADS]
 
 

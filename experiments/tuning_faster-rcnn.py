@@ -1,11 +1,18 @@
 # Which settings the final runs get: on pictures of their own, so that those never saw a choice.
 _student = 'configs/shapes/faster-rcnn_r18w32-r18w16_kd{}_shapes.py'
-_rank = 'model.distill_losses.loss_rank.'
+_loss = 'model.distill_losses.loss_{}.{}'
 
 
-def _with_rank(**options):
-    settings = {_rank + key: value for key, value in options.items()}
+def _with_rank(kd=1.0, **options):
+    settings = {_loss.format('rank', key): value for key, value in options.items()}
+    # 28 channels, over which MMDetection's KL averages.
+    settings[_loss.format('kd', 'loss_weight')] = 28 * kd
     return dict(config=_student.format('-rank'), options=settings)
+
+
+def _with_kd(weight):
+    settings = {_loss.format('kd', 'loss_weight'): 28 * weight}
+    return dict(config=_student.format(''), options=settings)
 
 
 def _model(kind, **options):
@@ -34,9 +41,14 @@ teacher = dict(
 variants = {
     'alone': dict(config='configs/shapes/faster-rcnn_r18w16_shapes.py'),
     'kd': _model(''),
+    'kd-w0.3': _with_kd(0.3),
+    'kd-w3': _with_kd(3.0),
+    'kd-w10': _with_kd(10.0),
     'kd-rank': _with_rank(),
     'kd-rank-w3': _with_rank(loss_weight=3.0),
     'kd-rank-w10': _with_rank(loss_weight=10.0),
+    'kd-w3-rank': _with_rank(kd=3.0),
+    'kd-w3-rank-w3': _with_rank(kd=3.0, loss_weight=3.0),
     'kd-rank-cosine': _with_rank(form='cosine'),
     'kd-rank-cosine-w3': _with_rank(form='cosine', loss_weight=3.0),
     'kd-rank-standardized': _with_rank(standardize=True),
@@ -50,4 +62,8 @@ variants = {
     'kd-foreground': _model('', channels='foreground'),
     'kd-rank-foreground': _model('-rank', channels='foreground'),
 }
-pairs = [('kd-rank-positives', 'kd-positives'), ('kd-rank-foreground', 'kd-foreground')]
+pairs = [
+    ('kd-w3-rank', 'kd-w3'),
+    ('kd-rank-positives', 'kd-positives'),
+    ('kd-rank-foreground', 'kd-foreground'),
+]

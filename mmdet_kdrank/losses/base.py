@@ -4,7 +4,7 @@ import torch
 from mmdet.models.losses.utils import weight_reduce_loss
 from torch import Tensor, nn
 
-from mmdet_kdrank.errors import ArgumentError
+from mmdet_kdrank.errors import ArgumentError, UnsupportedError
 from mmdet_kdrank.ops.checks import check_choice, check_logits, check_number
 
 _REDUCTIONS = ('none', 'mean', 'sum')
@@ -60,7 +60,7 @@ class LogitDistillLoss(nn.Module):
         Returns:
             Shape (N,).
         """
-        raise NotImplementedError(f'{type(self).__name__} must define row_loss(pred, soft_label).')
+        raise UnsupportedError(f'{type(self).__name__} must define row_loss(pred, soft_label).')
 
     def forward(
         self,

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mmdet_kdrank.errors import ArgumentError
+from mmdet_kdrank.errors import ArgumentError, UnsupportedError
 
 
 class FeatureDistillLoss(nn.Module):
@@ -79,7 +79,7 @@ class FeatureDistillLoss(nn.Module):
         Returns:
             A scalar.
         """
-        raise NotImplementedError(f'{type(self).__name__} must define level_loss.')
+        raise UnsupportedError(f'{type(self).__name__} must define level_loss(student, teacher).')
 
     def forward(self, student: Sequence[Tensor], teacher: Sequence[Tensor]) -> Tensor:
         """Computes the sum over the levels.

@@ -42,6 +42,15 @@ def test_crossed_percentiles_are_too_narrow_with_five_seeds():
     assert 0.75 < coverage(SEEDS, 'crossed') < 0.9
 
 
+def test_quoted_p_value_is_not_below_that_of_the_seeds():
+    # Nearly equal differences of two seeds: the spread over images then has nearly all freedom.
+    differences = np.array([3.0, 3.02])
+    resampled = differences[:, None] + 0.6 * np.random.default_rng(4).standard_normal((1, 500))
+    found = all_intervals(differences, resampled, 0)
+    assert found['quoted']['p'] == found['seeds']['p'] > 100 * found['both']['p']
+    assert found['quoted']['low'] == found['both']['low']
+
+
 @pytest.mark.parametrize(
     'kind, spreads', [('seeds', SEEDS), ('images', IMAGES), ('quoted', IMAGES), ('both', BOTH)]
 )
