@@ -27,7 +27,7 @@ def simulate(
     spreads: tuple[float, float, float],
     seeds: int = 5,
     images: int = 200,
-    trials: int = 4000,
+    trials: int = 2000,
     resamples: int = 400,
     truth: float = 0.7,
 ) -> dict[str, dict[str, np.ndarray]]:
@@ -87,7 +87,7 @@ def _cover(name: str, seeds: int, trials: int) -> list[Row]:
 
 
 def _steps(device: str, quick: bool) -> list[Step]:
-    numbers, trials = ((3,), 5) if quick else ((2, 3, 5, 10), 4000)
+    numbers, trials = ((3,), 5) if quick else ((2, 3, 5, 10), 2000)
     return [partial(_cover, name, seeds, trials) for seeds in numbers for name in SPREADS]
 
 
