@@ -1,4 +1,5 @@
 # Which settings the final runs get: on pictures of their own, so that those never saw a choice.
+_base_ = './_base_/length.py'
 _student = 'configs/shapes/retinanet_r18w32-r18w16_{}_shapes.py'
 _loss = 'model.distill_losses.loss_{}.{}'
 
@@ -12,25 +13,19 @@ def _with(kind, **options):
     return dict(config=_student.format(kind), options=settings)
 
 
-def _iterations(number):
-    return {
-        'train_cfg.max_iters': number,
-        'train_cfg.val_interval': number // 2,
-        'param_scheduler.1.end': number,
-        'param_scheduler.1.T_max': number,
-    }
-
-
 shapes = dict(seed=1)
 seeds = 2
 baseline = 'kd'
-options = _iterations(1500)
-teacher = dict(config='configs/shapes/retinanet_r18w32_shapes.py', options=_iterations(2600))
+options = {'train_cfg.val_interval': 750}
+teacher = dict(
+    config='configs/shapes/retinanet_r18w32_shapes.py', options={'train_cfg.val_interval': 1300}
+)
 variants = {
     'alone': dict(config='configs/shapes/retinanet_r18w16_shapes.py'),
     'kd': _with('kd'),
     'kd-w3': _with('kd', kd__loss_weight=3 * 27.0),
     'bkd': _with('bkd'),
+    'bkd-w3': _with('bkd', bkd__loss_weight=3.0),
     'rank': _with('rank'),
     'kd-rank': _with('kd-rank'),
     'kd-rank-w3': _with('kd-rank', rank__loss_weight=3.0),

@@ -47,9 +47,14 @@ class SeedTraining(Training):
 
     @cached_property
     def fingerprint(self) -> str:
-        """Short hash of all that decides the result; the comparison's folder may be moved."""
+        """Short hash of all that decides the result.
+
+        The comparison's folder may be moved, and the one that the command runs in.
+        """
         content = [self.settings.to_dict(), self.depends, _TRAINING_FORMAT]
-        text = json.dumps(content, default=str).replace(str(self._base), '.')
+        text = json.dumps(content, default=str)
+        for folder in (self._base, Path.cwd()):
+            text = text.replace(str(folder), '.')
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def command(self, root: Path) -> list[str]:

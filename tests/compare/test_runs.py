@@ -1,4 +1,5 @@
 import os
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -120,6 +121,21 @@ def test_moved_folder_keeps_its_results(plan, write_plan, tmp_path):
     for name, run in by_name(plan).items():
         assert run.training.fingerprint == moved[name].training.fingerprint
         assert run.evaluation.fingerprint == moved[name].evaluation.fingerprint
+
+
+def test_moved_checkout_keeps_its_results(write_plan, configs, tmp_path, monkeypatch):
+    with (configs / 'alone.py').open('a') as file:
+        file.write("\nplace = '{{ fileDirname }}/other.py'\n")
+    variants = {name: dict(config=f'configs/{name}.py') for name in ('alone', 'kd')}
+    path = write_plan(variants=variants, teacher=dict(config='configs/teacher.py'))
+    found = []
+    for name in ('one', 'two'):
+        shutil.copytree(configs, tmp_path / name / 'configs')
+        monkeypatch.chdir(tmp_path / name)
+        found.append(
+            {key: run.training.fingerprint for key, run in by_name(read_plan(path)).items()}
+        )
+    assert found[0] == found[1]
 
 
 def test_run_is_done_with_both_its_jobs(plan):
