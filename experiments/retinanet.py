@@ -1,0 +1,13 @@
+# Does it help? On pictures that no setting was chosen on. BKD stands for DKD, which needs a softmax.
+_base_ = './_base_/length.py'
+_student = 'configs/shapes/retinanet_r18w32-r18w16_{}_shapes.py'
+_kinds = ['kd', 'kd-rank', 'rank', 'bkd', 'bkd-rank', 'kd-crank', 'kd-rank-crank']
+shapes = dict(seed=2, num_val=500)
+seeds = 5
+baseline = 'kd'
+teacher = dict(config='configs/shapes/retinanet_r18w32_shapes.py')
+variants = {
+    'alone': dict(config='configs/shapes/retinanet_r18w16_shapes.py'),
+    **{kind: dict(config=_student.format(kind)) for kind in _kinds},
+}
+pairs = [('rank', 'alone'), ('bkd-rank', 'bkd'), ('kd-rank-crank', 'kd-rank')]
