@@ -29,12 +29,14 @@ def test_experiments_are_the_same_each_time():
 def test_page_shows_the_measured_coverage():
     rows = read_rows(RESULTS / 'interval_coverage_cpu.csv')
     measured = {
-        (row['difference'].removesuffix(' differ'), row['seeds'], row['interval']): row['coverage']
+        (row['difference'].removesuffix(' differ'), row['seeds'], row['interval']): row
         for row in rows
     }
     page = (ROOT / 'docs' / 'comparing.md').read_text(encoding='utf-8')
     table = page.split('| what differs |')[1].split('\n\n')[0].splitlines()[2:]
-    assert len(table) == 12
+    assert len(table) == 16
     for line in table:
-        cause, seeds, *shown = (cell.strip() for cell in line.strip('|').split('|'))
-        assert shown == [f'{float(measured[cause, seeds, kind]):.3f}' for kind in KINDS]
+        cause, seeds, *shown, tail = (cell.strip() for cell in line.strip('|').split('|'))
+        found = [measured[cause, seeds, kind] for kind in KINDS]
+        assert shown == [f'{float(each["coverage"]):.3f}' for each in found]
+        assert tail == f'{float(measured[cause, seeds, "quoted"]["p_below_0.0025"]):.4f}'
