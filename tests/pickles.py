@@ -7,7 +7,6 @@ from collections import OrderedDict
 from pathlib import Path
 
 import numpy as np
-import torch
 
 RECONSTRUCT = np.empty(0).__reduce__()[0]
 SCALAR = np.float64(0).__reduce__()[0]
@@ -41,9 +40,3 @@ def change(file: Path, rewritten) -> None:
     with zipfile.ZipFile(file, 'w') as archive:
         for name, data in records:
             archive.writestr(*rewritten(name, data))
-
-
-def save_pickle(content: bytes, file: Path) -> None:
-    """Writes a checkpoint whose pickle is these bytes."""
-    torch.save({}, file)
-    change(file, lambda name, data: (name, content if name.endswith('data.pkl') else data))
