@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import tarfile
 import zipfile
+from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -58,30 +61,32 @@ def check_file(file: Path, source: str) -> None:
         )
 
 
-def record_sizes(file: Path) -> dict[str, int]:
+def record_sizes(file: Path) -> Callable[[str], int] | None:
     """Bytes of each record of a `torch.save` archive, by the key that its pickle uses.
 
     Args:
         file: A file that :func:`check_file` admits.
 
     Returns:
-        Size by key; empty for a file of before torch 1.6, which is no archive.
+        Function of a key that gives the size, and raises RuntimeError where there is no such
+        record. None for a file that torch does not read as an archive: one of before torch 1.6.
     """
-    if not zipfile.is_zipfile(file):
-        return {}
-    with zipfile.ZipFile(file) as archive:
-        return {
-            info.filename.rpartition('/')[2]: info.file_size
-            for info in archive.infolist()
-            if info.filename.rpartition('/')[0].endswith('/data')
-        }
+    with file.open('rb') as stream:
+        if stream.read(len(ZIP)) != ZIP:
+            return None
+    # torch's own reader: another one might find another record. It has no size to ask for.
+    reader = torch._C.PyTorchFileReader(str(file))
+    return lru_cache(maxsize=None)(lambda key: len(reader.get_record(f'data/{key}')))
 
 
 def _check_archive(file: Path, source: str, size: int) -> None:
     try:
         with zipfile.ZipFile(file) as archive:
             declared = sum(info.file_size for info in archive.infolist())
-    except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError) as error:
+        # EINVAL: the table of contents would stand before the beginning.
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:
+            raise
         raise CheckpointError(
             f'Checkpoint {source} is truncated: an archive of {size} bytes without a readable '
             f'table of contents, which stands at its end ({error}). Fetch or write it again.'

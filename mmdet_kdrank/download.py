@@ -27,7 +27,10 @@ _HASH = re.compile(r'-([0-9a-f]{8,64})\.[a-z]+$')
 
 
 def fetch(url: str) -> Path:
-    """Fetches a file once a machine, into torch's hub folder.
+    """Fetches a file once a machine, into the folder ``checkpoints/`` of torch's hub folder.
+
+    Two URLs may end in the same name. Where it carries no hash to tell their files apart, the file
+    lies in a folder of its own there, named by a hash of the URL.
 
     The file appears under its name only when it is whole: as long as the server announced, and with
     the SHA-256 that its name announces. A file that is there already is held to the same hash.
@@ -44,12 +47,12 @@ def fetch(url: str) -> Path:
     Raises:
         CheckpointError: If the file cannot be had whole; names the folder to put it in by hand.
     """
-    name = unquote(os.path.basename(urlparse(url).path))
-    if not name:
-        raise CheckpointError(f'{url} names no file. Give the URL of the checkpoint itself.')
-    file = Path(torch.hub.get_dir()) / 'checkpoints' / name
-    _ensure(url, file)
-    return file
+    name = _file_name(url)
+    folder = Path(torch.hub.get_dir()) / 'checkpoints'
+    if name_hash(name) is None:
+        folder /= hashlib.sha256(url.encode()).hexdigest()[:12]
+    _ensure(url, folder / name)
+    return folder / name
 
 
 def name_hash(name: str) -> str | None:
@@ -71,14 +74,24 @@ def name_hash(name: str) -> str | None:
     return None
 
 
+def _file_name(url: str) -> str:
+    """The last component of a URL's path, with nothing in it that leads out of a folder."""
+    # Decoded first: an encoded slash separates too.
+    name = os.path.basename(unquote(urlparse(url).path))
+    if name in ('', '.', '..') or not name.isprintable():
+        raise CheckpointError(f'{url} names no file. Give the URL of the checkpoint itself.')
+    return name
+
+
 def _ensure(url: str, file: Path) -> None:
     by_hand = f'or fetch {file.name} elsewhere and put it into {file.parent} by hand'
-    if file.is_file():
-        _check_hash(file, name_hash(file.name), f'{file}, which an earlier download of {url} left,')
-        return
-    print_log(f'Downloading {url} to {file}.', logger='current')
     partial = file.with_name(f'{file.name}.{uuid.uuid4().hex}.partial')
     try:
+        if file.is_file():
+            check_hash(file, file.name, f'{file}, which an earlier download of {url} left,')
+            print_log(f'Taking {file}, an earlier download of {url}.', logger='current')
+            return
+        print_log(f'Downloading {url} to {file}.', logger='current')
         file.parent.mkdir(parents=True, exist_ok=True)
         received, announced = _download(url, partial)
         if announced is not None and received != announced:
@@ -87,12 +100,12 @@ def _ensure(url: str, file: Path) -> None:
                 f'thrown away. Try again, {by_hand}.'
             )
         check_file(partial, url)
-        _check_hash(partial, name_hash(file.name), f'The download of {url}')
+        check_hash(partial, file.name, f'The download of {url}')
         partial.replace(file)
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise CheckpointError(
-            f'{url} cannot be downloaded ({error or type(error).__name__}). Check the address and '
-            f'the network, {by_hand}.'
+            f'{url} cannot be downloaded ({error or type(error).__name__}). Check the address, the '
+            f'network and the permissions of the folder, {by_hand}.'
         ) from error
     finally:
         partial.unlink(missing_ok=True)
@@ -109,7 +122,18 @@ def _download(url: str, target: Path) -> tuple[int, int | None]:
         return stream.tell(), None if length is None else int(length)
 
 
-def _check_hash(file: Path, expected: str | None, called: str) -> None:
+def check_hash(file: Path, name: str, called: str) -> None:
+    """Holds a file to the hash that a name carries; passes where it carries none.
+
+    Args:
+        file: What to read.
+        name: The name it has, or is to get.
+        called: What to call it in an error.
+
+    Raises:
+        CheckpointError: If its SHA-256 begins otherwise.
+    """
+    expected = name_hash(name)
     if expected is None:
         return
     digest = hashlib.sha256()

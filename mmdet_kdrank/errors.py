@@ -36,6 +36,10 @@ class CheckpointError(KDRankError, RuntimeError):
     """A checkpoint is missing, unreadable or refused."""
 
 
+class CheckpointAccessError(CheckpointError, OSError):
+    """A checkpoint is there, and the machine cannot read it now; the file itself may be whole."""
+
+
 class DataError(KDRankError, ValueError):
     """An annotation file or its images cannot be trained on."""
 

@@ -1,32 +1,36 @@
+import hashlib
 import os
 import pickle
 import subprocess
 import sys
 import types
 import zipfile
-from contextlib import nullcontext
+from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mmengine.fileio import LocalBackend
+from mmengine.fileio import io as fileio
+from mmengine.fileio.backends import prefix_to_backends
 from mmengine.hooks import EMAHook
 from mmengine.logging import HistoryBuffer
 from mmengine.model import BaseModel
 from mmengine.runner import Runner
 from torch.utils.data import Dataset
 
-from mmdet_kdrank.checkpoint import SAFE_BY_DEFAULT, load_checkpoint
-from mmdet_kdrank.checkpoint_file import record_sizes
-from mmdet_kdrank.distillers.weights import detector_weights
-from mmdet_kdrank.errors import CheckpointError
-from mmdet_kdrank.safe_globals import (
-    allowed_names,
-    history_statistic,
-    latin1,
-    restricted_pickle,
+from mmdet_kdrank.checkpoint import (
+    SAFE_BY_DEFAULT,
+    allow_mmengine_checkpoints,
+    load_checkpoint,
 )
+from mmdet_kdrank.distillers.weights import detector_weights
+from mmdet_kdrank.errors import CheckpointAccessError, CheckpointError
+from mmdet_kdrank.safe_globals import allowed_names
+from tests.pickles import Reduced, pointers
 
 pytestmark = pytest.mark.filterwarnings('ignore')
 
@@ -149,16 +153,6 @@ def test_file_of_the_other_numpy_loads(tmp_path):
     assert load_checkpoint(file)['best'] == 3
 
 
-class Reduced:
-    """Pickles as a call of any function."""
-
-    def __init__(self, function, *args):
-        self.call = (function, args)
-
-    def __reduce__(self):
-        return self.call
-
-
 def attacks(target):
     command = f'touch {target}'
     return {
@@ -226,22 +220,6 @@ def test_a_program_is_refused_before_it_runs(tmp_path):
     assert target.exists()
 
 
-@pytest.mark.parametrize(
-    'owner, name',
-    [(HistoryBuffer, '__init__'), (os, 'system'), (HistoryBuffer(), 'mean'), ('', 'x')],
-)
-def test_getattr_answers_for_statistics_only(owner, name):
-    with pytest.raises(pickle.UnpicklingError, match='refused'):
-        history_statistic(owner, name)
-    assert history_statistic(HistoryBuffer, 'mean') is HistoryBuffer.mean
-
-
-def test_encode_knows_latin1_only():
-    assert latin1('\xff', 'latin1') == b'\xff'
-    with pytest.raises(pickle.UnpicklingError, match='refused'):
-        latin1('x', 'zlib_codec')
-
-
 def test_missing_file_is_named():
     with pytest.raises(CheckpointError, match='no/such.pth does not exist. Correct the path'):
         load_checkpoint('no/such.pth')
@@ -268,29 +246,6 @@ def test_unreadable_file_is_named(tmp_path, content):
     with pytest.raises(CheckpointError, match='broken.pth cannot be read.*truncated') as info:
         load_checkpoint(file)
     assert '\n' not in str(info.value)
-
-
-def test_more_values_than_the_record_has_are_refused(tmp_path):
-    """Where torch lets it pass, the tensor reads past the end of its record."""
-    source, file = tmp_path / 'whole.pth', tmp_path / 'lie.pth'
-    torch.save(dict(weight=torch.arange(4.0)), source)
-    lie = b'\x8a\x06' + (1 << 40).to_bytes(6, 'little')
-    with zipfile.ZipFile(source) as old, zipfile.ZipFile(file, 'w') as new:
-        for name in old.namelist():
-            data = old.read(name)
-            if name.endswith('data.pkl'):
-                at = data.index(b'K\x04', data.index(b'cpu'))
-                data = data[:at] + lie + data[at + 2 :]
-            new.writestr(name, data)
-    with pytest.raises(CheckpointError, match='lie.pth'):
-        load_checkpoint(file)
-    # As on a torch without an allow-list, which checks nothing itself.
-    names = {**torch._weights_only_unpickler._get_allowed_globals(), **allowed_names()}
-    for path, refused in ((source, False), (file, True)):
-        restricted = restricted_pickle(names, record_sizes(path))
-        with pytest.raises(pickle.UnpicklingError, match='declares') if refused else nullcontext():
-            loaded = torch.load(path, weights_only=False, pickle_module=restricted)
-            assert loaded['weight'].tolist() == [0, 1, 2, 3]
 
 
 @settings(max_examples=150, derandomize=True, deadline=None)
@@ -343,9 +298,59 @@ def test_safetensors_without_the_package(tmp_path, monkeypatch):
         load_checkpoint(tmp_path / 'teacher.safetensors')
 
 
-def test_other_schemes_are_mmengines(monkeypatch):
-    with pytest.raises(CheckpointError, match='modelzoo://nothing cannot be read|before torch 2.6'):
-        load_checkpoint('modelzoo://nothing')
+class Memory(LocalBackend):
+    """A storage that holds one file."""
+
+    content = b''
+
+    def get(self, filepath):
+        if 'absent' in filepath:
+            raise FileNotFoundError(filepath)
+        return self.content
+
+
+@pytest.fixture
+def memory(monkeypatch):
+    monkeypatch.setitem(prefix_to_backends, 'memory', Memory)
+    monkeypatch.setattr(fileio, 'backend_instances', {})
+    return lambda content: monkeypatch.setattr(Memory, 'content', content)
+
+
+def test_a_file_of_another_storage(memory, trained):
+    memory(trained[1].read_bytes())
+    assert load_checkpoint('memory://runs/iter_2.pth')['meta']['iter'] == 2
+
+
+@pytest.mark.parametrize('variable', ['', 'TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD'])
+def test_code_from_another_storage_is_refused(memory, tmp_path, monkeypatch, variable):
+    """Where that variable is set, torch.load runs whatever is in a file."""
+    target, file = tmp_path / 'created', tmp_path / 'attack.pth'
+    torch.save(attacks(target)['os.system'], file)
+    memory(file.read_bytes())
+    if variable:
+        monkeypatch.setenv(variable, '1')
+    for source in ('memory://attack.pth', str(file)):
+        with pytest.raises(CheckpointError, match='attack.pth was refused.*could run code'):
+            load_checkpoint(source)
+        assert not target.exists()
+
+
+@pytest.mark.parametrize(
+    ('source', 'content', 'fault'),
+    [
+        ('memory://a/teacher.pth', b'', 'memory://a/teacher.pth is empty'),
+        ('memory://a/x-0123abcd.pth', b'x', 'not the 0123abcd that its name announces'),
+        ('memory://absent.pth', b'', 'cannot be fetched .*FileNotFoundError'),
+        ('memory://a/..', b'', 'cannot be fetched'),
+        ('memory://', b'', 'cannot be fetched'),
+        ('torchvision://resnet18', b'', 'cannot be fetched .*Give a path.*stand for backbones'),
+    ],
+)
+def test_faults_of_other_storages(memory, source, content, fault):
+    memory(content)
+    with pytest.raises(CheckpointError, match=fault) as caught:
+        load_checkpoint(source)
+    assert '\n' not in str(caught.value)
 
 
 def test_a_list_is_no_checkpoint(tmp_path):
@@ -357,10 +362,109 @@ def test_a_list_is_no_checkpoint(tmp_path):
 
 def test_url_is_loaded_from_the_hub_folder(trained, tmp_path, monkeypatch):
     monkeypatch.setenv('TORCH_HOME', str(tmp_path))
-    folder = tmp_path / 'hub' / 'checkpoints'
-    folder.mkdir(parents=True)
-    (folder / 'teacher.pth').write_bytes(trained[1].read_bytes())
-    assert load_checkpoint('https://example.invalid/teacher.pth')['meta']['iter'] == 2
+    content = trained[1].read_bytes()
+    name = f'teacher-{hashlib.sha256(content).hexdigest()[:8]}.pth'
+    (tmp_path / 'hub' / 'checkpoints').mkdir(parents=True)
+    (tmp_path / 'hub' / 'checkpoints' / name).write_bytes(content)
+    for scheme in ('https', 'HTTPS'):
+        assert load_checkpoint(f'{scheme}://example.invalid/{name}')['meta']['iter'] == 2
+
+
+def test_a_bad_download_is_named(tmp_path, monkeypatch):
+    monkeypatch.setenv('TORCH_HOME', str(tmp_path))
+    name = f'teacher-{hashlib.sha256(b"text").hexdigest()[:8]}.pth'
+    file = tmp_path / 'hub' / 'checkpoints' / name
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b'text')
+    with pytest.raises(CheckpointError, match=f'truncated.*lies in {file}; delete it first'):
+        load_checkpoint(f'https://example.invalid/{name}')
+
+
+@pytest.mark.parametrize(
+    'error', [MemoryError(), OSError(5, 'Input/output error'), PermissionError(13, 'denied')]
+)
+def test_what_says_nothing_about_the_file(trained, monkeypatch, error):
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setattr(torch, 'load', fail)
+    with pytest.raises(CheckpointAccessError, match='cannot be read on this machine now') as caught:
+        load_checkpoint(trained[1])
+    assert 'truncated' not in str(caught.value) and '\n' not in str(caught.value)
+
+
+@pytest.mark.parametrize(('asked', 'kind'), [(100, CheckpointAccessError), (1 << 45, None)])
+def test_memory_that_torch_lacks(trained, monkeypatch, asked, kind):
+    """A whole file asks for no more than it has, a damaged one may."""
+    with pytest.raises(RuntimeError) as lacking:
+        torch.empty(1 << 50, dtype=torch.uint8)
+    message = str(lacking.value).replace(str(1 << 50), str(asked))
+    assert str(asked) in message
+
+    def fail(*_, **__):
+        raise RuntimeError(message)
+
+    monkeypatch.setattr(torch, 'load', fail)
+    with pytest.raises(CheckpointError) as caught:
+        load_checkpoint(trained[1])
+    assert type(caught.value) is (kind or CheckpointError)
+
+
+def test_a_file_that_may_not_be_looked_at(monkeypatch, tmp_path):
+    def fail(*_, **__):
+        raise PermissionError(13, 'Permission denied')
+
+    monkeypatch.setattr(Path, 'is_file', fail)
+    with pytest.raises(CheckpointAccessError, match='x.pth cannot be read on this machine'):
+        load_checkpoint(tmp_path / 'x.pth')
+
+
+@pytest.mark.skipif(SAFE_BY_DEFAULT, reason='from torch 2.6 on it asks for what is done anyway')
+def test_the_variable_that_shuts_mmengines_checkpoints_out(trained, monkeypatch):
+    monkeypatch.setenv('TORCH_FORCE_WEIGHTS_ONLY_LOAD', '1')
+    with pytest.raises(CheckpointAccessError, match='Unset it'):
+        load_checkpoint(trained[1])
+
+
+def test_forged_pointers_are_refused(tmp_path):
+    """In a process of their own: where they are followed, it dies."""
+    forged = dict(
+        array=Reduced(Counter, Reduced(np.ndarray, (4,), 'O', b'A' * 64)),
+        buffer=Reduced(HistoryBuffer, pointers(), [], 5),
+    )
+    for name, value in forged.items():
+        torch.save(dict(value=value), tmp_path / f'{name}.pth')
+    code = (
+        'import pathlib, sys, torch\n'
+        'from mmdet_kdrank.checkpoint import SAFE_BY_DEFAULT, load_checkpoint\n'
+        'loads = [load_checkpoint]\n'
+        'if SAFE_BY_DEFAULT: loads.append(lambda file: torch.load(file, weights_only=True))\n'
+        'for file in pathlib.Path(sys.argv[1]).glob("*.pth"):\n'
+        '    for load in loads:\n'
+        '        try: load(file)\n'
+        '        except Exception as error: print("refused: " in str(error), flush=True)'
+    )
+    result = subprocess.run(
+        [sys.executable, '-W', 'ignore', '-c', code, tmp_path], capture_output=True, text=True
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.split() == ['True'] * (4 if SAFE_BY_DEFAULT else 2)
+
+
+@pytest.mark.skipif(not SAFE_BY_DEFAULT, reason='torch has no allow-list before 2.6')
+def test_what_others_have_allowed_stays():
+    listed = torch.serialization.get_safe_globals()
+    torch.serialization.clear_safe_globals()
+    try:
+        torch.serialization.add_safe_globals([HistoryBuffer, (len, 'numpy.dtype')])
+        allow_mmengine_checkpoints()
+        allow_mmengine_checkpoints()
+        found = torch.serialization.get_safe_globals()
+        assert len(found) == len(allowed_names())
+        assert HistoryBuffer in found and (len, 'numpy.dtype') in found
+    finally:
+        torch.serialization.clear_safe_globals()
+        torch.serialization.add_safe_globals(listed)
 
 
 def test_importing_the_package_is_enough(trained):

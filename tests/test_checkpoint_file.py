@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import tarfile
 import time
 import tracemalloc
@@ -23,14 +24,46 @@ def file(tmp_path):
 
 def test_a_checkpoint_passes(file):
     check_file(file, str(file))
-    assert sorted(record_sizes(file).values()) == [12, 40]
+    sizes = record_sizes(file)
+    assert [sizes('0'), sizes('1')] == [12, 40]
+    with pytest.raises(RuntimeError):
+        sizes('2')
 
 
 def test_the_format_of_before_torch_1_6_passes(tmp_path):
     path = tmp_path / 'old.pth'
     torch.save(dict(a=torch.zeros(3)), path, _use_new_zipfile_serialization=False)
     check_file(path, str(path))
-    assert record_sizes(path) == {}
+    assert record_sizes(path) is None
+
+
+def test_an_archive_behind_an_old_checkpoint_is_none(tmp_path, file):
+    """torch looks at the first bytes, Python's zipfile at the last ones."""
+    path = tmp_path / 'old.pth'
+    torch.save(dict(a=torch.zeros(3)), path, _use_new_zipfile_serialization=False)
+    path.write_bytes(path.read_bytes() + file.read_bytes())
+    assert zipfile.is_zipfile(path) and record_sizes(path) is None
+
+
+def test_the_record_that_torch_reads_counts(tmp_path):
+    path = tmp_path / 'two.pth'
+    with zipfile.ZipFile(path, 'w') as archive:
+        archive.writestr('a/DATA/0', bytes(16))
+        archive.writestr('b/data/0', bytes(4000))
+        archive.writestr('a/version', '3')
+    assert record_sizes(path)('0') == 16
+
+
+@pytest.mark.parametrize(
+    ('number', 'kind'), [(errno.EINVAL, CheckpointError), (errno.EIO, OSError)]
+)
+def test_only_a_torn_archive_is_truncated(file, monkeypatch, number, kind):
+    def fail(*_):
+        raise OSError(number, 'failed')
+
+    monkeypatch.setattr(zipfile, 'ZipFile', fail)
+    with pytest.raises(kind):
+        check_file(file, 'given')
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,7 @@ def server(content):
 
 
 def files(hub):
-    return sorted(path.name for path in hub.glob('*')) if hub.is_dir() else []
+    return sorted(path.name for path in hub.rglob('*') if path.is_file())
 
 
 def hashed(content):
@@ -95,7 +95,8 @@ def test_fetched_once(server, hub, content):
 
 
 def test_a_server_that_announces_no_length(server, hub):
-    assert fetch(f'{server.url}/unannounced/teacher.pth') == hub / 'teacher.pth'
+    assert fetch(f'{server.url}/unannounced/teacher.pth').is_file()
+    assert files(hub) == ['teacher.pth']
 
 
 @pytest.mark.parametrize(
@@ -127,7 +128,7 @@ def test_offline_names_the_file_and_its_folder(server, hub):
         load_checkpoint(f'{server.url}/ok/teacher.pth')
     message = str(caught.value)
     assert 'cannot be downloaded' in message and 'Connection refused' in message
-    assert f'put it into {hub} by hand' in message and 'fetch teacher.pth elsewhere' in message
+    assert f'put it into {hub}{os.sep}' in message and 'fetch teacher.pth elsewhere' in message
 
 
 def test_a_file_put_there_by_hand_is_used(hub, content):
@@ -159,9 +160,29 @@ def test_processes_that_fetch_at_once_do_not_disturb_each_other(server, hub, con
     assert found[0].read_bytes() == content
 
 
-def test_a_url_without_a_file(hub):
+@pytest.mark.parametrize(
+    'path', ['', '/', '/a/..', '/%2e%2e', '/a%2F', '/%2E', '/a%00.pth', '/a%0ab.pth', '?x.pth']
+)
+def test_a_url_without_a_file(hub, path):
     with pytest.raises(CheckpointError, match='names no file'):
-        fetch('https://example.invalid/')
+        fetch(f'https://example.invalid{path}')
+
+
+@pytest.mark.parametrize('escape', ['%2F', '%2e%2e%2F%2e%2e%2F', '..%2f', '%2Ftmp%2F'])
+def test_no_name_leads_out_of_the_folder(server, hub, escape):
+    file = fetch(f'{server.url}/ok/{escape}teacher.pth')
+    assert file.name == 'teacher.pth' and file.parent.parent == hub
+
+
+def test_files_of_one_name_lie_apart(hub, server, monkeypatch):
+    logged = []
+    monkeypatch.setattr(download, 'print_log', lambda line, **_: logged.append(line))
+    urls = [f'{server.url}/{run}/epoch_12.pth' for run in ('one', 'two', 'two')]
+    first, second, third = map(fetch, urls)
+    assert first != second == third
+    assert {file.name for file in (first, second)} == {'epoch_12.pth'}
+    assert server.calls == ['/one/epoch_12.pth', '/two/epoch_12.pth']
+    assert logged[-1] == f'Taking {second}, an earlier download of {urls[1]}.'
 
 
 @pytest.mark.parametrize(
@@ -198,5 +219,5 @@ def test_two_processes_fetch_once_and_fail_together(server, hub):
     assert isinstance(first, CheckpointError) and isinstance(second, OtherRankError)
     assert 'broke off' in str(first) and str(first) in str(second)
     fetched = run_ranks(2, fetch_on_rank, f'{server.url}/ok/teacher.pth', home)
-    assert fetched == 2 * [str(hub / 'teacher.pth')]
+    assert fetched[0] == fetched[1] and files(hub) == ['teacher.pth']
     assert server.calls == ['/broken/teacher.pth', '/ok/teacher.pth']

@@ -9,7 +9,8 @@ from pathlib import Path
 from mmengine.logging import print_log
 from mmengine.runner import find_latest_checkpoint
 
-from mmdet_kdrank.checkpoint import CheckpointError, load_checkpoint
+from mmdet_kdrank.checkpoint import load_checkpoint
+from mmdet_kdrank.errors import CheckpointAccessError, CheckpointError
 
 
 def latest_readable(work_dir: str | Path, template: str) -> str | None:
@@ -27,6 +28,7 @@ def latest_readable(work_dir: str | Path, template: str) -> str | None:
 
     Raises:
         CheckpointError: If ``last_checkpoint`` is there and no checkpoint can be read.
+        CheckpointAccessError: If memory, disk or permissions failed over one.
     """
     named = find_latest_checkpoint(str(work_dir))
     if named is None or '://' in named:
@@ -35,6 +37,9 @@ def latest_readable(work_dir: str | Path, template: str) -> str | None:
     for path in _candidates(Path(work_dir), named, template):
         try:
             load_checkpoint(path)
+        except CheckpointAccessError:
+            # Going back further would lose what may be a good one.
+            raise
         except CheckpointError as error:
             tried.append(path.name)
             print_log(f'Not resuming from it: {error}', logger='current', level=logging.WARNING)

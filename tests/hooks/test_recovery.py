@@ -4,7 +4,7 @@ import pytest
 import torch
 from mmengine.logging import MMLogger
 
-from mmdet_kdrank.checkpoint import CheckpointError
+from mmdet_kdrank.errors import CheckpointAccessError, CheckpointError
 from mmdet_kdrank.hooks.recovery import latest_readable
 
 TEMPLATE = 'epoch_{}.pth'
@@ -76,6 +76,18 @@ def test_every_torn_file_is_named(folder, caplog):
 def test_where_none_can_be_read_that_is_an_error(folder):
     work_dir = folder([], ['epoch_1.pth', 'epoch_2.pth'], 'epoch_2.pth')
     with pytest.raises(CheckpointError, match=r'\(epoch_2.pth, epoch_1.pth\).*without --resume'):
+        latest_readable(work_dir, TEMPLATE)
+
+
+@pytest.mark.parametrize('error', [MemoryError(), OSError(5, 'Input/output error')])
+def test_a_whole_file_that_cannot_be_read_now_is_not_passed_over(folder, monkeypatch, error):
+    work_dir = folder(['epoch_1.pth', 'epoch_2.pth'], [], 'epoch_2.pth')
+
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setattr(torch, 'load', fail)
+    with pytest.raises(CheckpointAccessError, match='epoch_2.pth cannot be read on this machine'):
         latest_readable(work_dir, TEMPLATE)
 
 
