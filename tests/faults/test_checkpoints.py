@@ -7,6 +7,7 @@ from collections import OrderedDict
 
 import pytest
 import torch
+from mmdet.utils import register_all_modules
 
 from mmdet_kdrank.distillers.teacher import TeacherSource
 from tests.detectors import RETINA, save_teacher, small_config
@@ -18,6 +19,7 @@ BIAS = 'bbox_head.retina_cls.bias'
 
 @pytest.fixture(scope='module')
 def good(tmp_path_factory):
+    register_all_modules(init_default_scope=True)
     return save_teacher(CONFIG, tmp_path_factory.mktemp('teacher') / 'teacher.pth')
 
 
