@@ -42,7 +42,7 @@ def latest_readable(work_dir: str | Path, template: str) -> str | None:
             tried.append(path.name)
             _warn(f'Not resuming from it: {error}')
         else:
-            if str(path) != named:
+            if path != Path(named):
                 _warn(
                     f'Resuming from {path}: the highest number before the one that cannot be read, '
                     'or where that has no number the last by the times of the files, which a copy '

@@ -100,8 +100,11 @@ def test_an_empty_last_checkpoint_is_told(folder, warnings):
     assert 'epoch_1.pth' in taken and 'give --resume a path' in taken
 
 
-def test_of_a_good_one_nothing_is_said(folder, warnings):
-    latest_readable(folder(['epoch_1.pth'], [], 'epoch_1.pth'), TEMPLATE)
+@pytest.mark.parametrize('prefix', ['', './'])
+def test_of_a_good_one_nothing_is_said(folder, warnings, monkeypatch, prefix):
+    monkeypatch.chdir(folder(['epoch_1.pth']))
+    (folder() / 'last_checkpoint').write_text(f'{prefix}epoch_1.pth')
+    assert latest_readable('.', TEMPLATE) == 'epoch_1.pth'
     assert not warnings()
 
 
