@@ -6,6 +6,7 @@ import argparse
 import gc
 import os
 import runpy
+import signal
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -16,6 +17,7 @@ import torch
 from mmengine.config import Config
 
 from mmdet_kdrank.datasets.config_check import check_data
+from mmdet_kdrank.hooks.stop_request import Stopped
 
 SKIP_CHECK = '--skip-data-check'
 TENSORBOARD = 'visualizer.type=DetTensorboardVisualizer'
@@ -33,6 +35,9 @@ def run_mmdet_tool(name: str) -> None:
 
     Args:
         name (str): File name of the tool, e.g. ``'train.py'``.
+
+    Raises:
+        Stopped: If a signal stopped the training, with its exit code.
     """
     arguments = expand_tensorboard(sys.argv[1:])
     sys.argv[1:] = [argument for argument in arguments if argument != SKIP_CHECK]
@@ -41,9 +46,20 @@ def run_mmdet_tool(name: str) -> None:
     if name == 'train.py' and first and SKIP_CHECK not in arguments:
         check_data(_config_of(tool))
     sys.argv[1:] = join_cpu_ranks(sys.argv[1:], partial(_config_of, tool))
-    runpy.run_path(tool, run_name='__main__')
+    stopped = None
+    try:
+        runpy.run_path(tool, run_name='__main__')
+    # No other SystemExit: a rank that ends alone would wait for the others.
+    except Stopped as exit_of_all:
+        # Without its traceback, whose frames hold the model.
+        stopped = exit_of_all.with_traceback(None)
     if torch.distributed.is_initialized():
         leave_group()
+    if stopped is not None:
+        # A launcher sends it to the other processes when the first one is gone, and that would
+        # take the place of their exit code.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        raise stopped
 
 
 def leave_group() -> None:

@@ -31,7 +31,12 @@ def random_state() -> dict[str, Any]:
 
 
 def set_random_state(state: dict[str, Any]) -> None:
-    """Set what :func:`random_state` returned."""
+    """Set what :func:`random_state` returned.
+
+    Args:
+        state (dict): Its return value, of this process or of another; its tensors on any device.
+            The state of a GPU is left out where there is none.
+    """
     version, words, gauss = state['python']
     random.setstate((version, tuple(words), gauss))
     kind, keys, *rest = state['numpy']

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+import signal
+from collections.abc import Callable, Sequence
 from itertools import count
 from pathlib import Path
 from typing import Any
 
+import torch
 from mmdet.registry import MODELS
+from mmengine.evaluator import BaseMetric
+from mmengine.hooks import Hook
+from mmengine.model import BaseModel
+from mmengine.registry import METRICS
 from mmengine.runner import Runner
 from torch import nn
 from torch.utils.data import Dataset
@@ -15,18 +22,100 @@ from torch.utils.data import Dataset
 from tests.detectors import raw_batch
 
 PICTURES = 2
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
 _names = count()
 
 
 class Pictures(Dataset):
     """Samples as a data pipeline gives them."""
 
+    def __init__(self, length: int = PICTURES) -> None:
+        self.length = length
+
     def __len__(self) -> int:
-        return PICTURES
+        return self.length
 
     def __getitem__(self, index: int) -> dict:
         batch = raw_batch(shapes=((64, 64),), seed=index)
         return {key: values[0] for key, values in batch.items()}
+
+
+class Mean(BaseModel):
+    """A model of one weight, for tests of what is around a model."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(()))
+
+    def forward(self, inputs: list, data_samples: list, mode: str = 'tensor') -> Any:
+        if mode == 'loss':
+            return dict(loss=self.weight * inputs[0].float().mean() / 255)
+        return data_samples
+
+
+@METRICS.register_module()
+class Rising(BaseMetric):
+    """Is better with each validation: ``score`` counts them."""
+
+    default_prefix = None
+    validations = 0
+
+    def process(self, data_batch: Any, data_samples: Any) -> None:
+        self.results.append(None)
+
+    def compute_metrics(self, results: list) -> dict:
+        self.validations += 1
+        return dict(score=self.validations)
+
+
+def validation(batches: int = PICTURES, **sampler: Any) -> dict[str, Any]:
+    """Options of :func:`make_runner` for a validation with :class:`Rising`."""
+    return dict(
+        val_dataloader=dict(
+            dataset=Pictures(batches),
+            sampler=dict(type='DefaultSampler', shuffle=False, **sampler),
+            collate_fn=dict(type='pseudo_collate'),
+            batch_size=1,
+            num_workers=0,
+        ),
+        val_cfg=dict(type='ValLoop'),
+        val_evaluator=dict(type='Rising'),
+    )
+
+
+class Act(Hook):
+    """Does something to the runner when a point of the run is reached for the n-th time.
+
+    Args:
+        point: Name of a hook's method.
+        action: Is given the runner.
+        times: At which times; always, if there are none.
+    """
+
+    def __init__(self, point: str, action: Callable[[Runner], Any], *times: int) -> None:
+        self.action, self.times, self.reached = action, times, 0
+        setattr(self, point, self._reach)
+
+    def _reach(self, runner: Runner, **kwargs: Any) -> None:
+        self.reached += 1
+        if not self.times or self.reached in self.times:
+            self.action(runner)
+
+
+def terminate(runner: Runner) -> None:
+    """Send this process SIGTERM."""
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def train(runner: Runner) -> Runner:
+    """Train, and give the signals back to whom they belonged, as the end of a process does."""
+    handlers = {number: signal.getsignal(number) for number in SIGNALS}
+    try:
+        runner.train()
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    return runner
 
 
 def make_runner(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import runpy
+import signal
 import sys
 import time
 from pathlib import Path
@@ -10,7 +11,14 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from mmdet_kdrank.launch import TENSORBOARD, expand_tensorboard, join_cpu_ranks, leave_group
+from mmdet_kdrank.hooks.stop_request import Stopped
+from mmdet_kdrank.launch import (
+    TENSORBOARD,
+    expand_tensorboard,
+    join_cpu_ranks,
+    leave_group,
+    run_mmdet_tool,
+)
 
 TOOLS = Path(mmdet.__file__).parent / '.mim' / 'tools'
 
@@ -88,6 +96,14 @@ def threads():
     return {task.name for task in Path('/proc/self/task').iterdir()}
 
 
+def assert_gone(left):
+    """Linux lists a thread for a moment after it was waited for."""
+    deadline = time.monotonic() + 5
+    while left() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not left()
+
+
 @pytest.mark.skipif(not Path('/proc/self/task').is_dir(), reason='asks Linux for the threads')
 def test_no_thread_of_the_group_is_left(tmp_path):
     before = threads()
@@ -98,8 +114,60 @@ def test_no_thread_of_the_group_is_left(tmp_path):
     assert threads() - before
     leave_group()
     assert not torch.distributed.is_initialized()
-    deadline = time.monotonic() + 5
-    # Linux lists a thread for a moment after it was waited for.
-    while threads() - before and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert not threads() - before
+    assert_gone(lambda: threads() - before)
+
+
+@pytest.fixture
+def tool(tmp_path, monkeypatch):
+    """A function that puts a tool in MMDetection's place and runs it, in a group of one."""
+    folder = tmp_path / 'mmdet'
+    (folder / '.mim' / 'tools').mkdir(parents=True)
+    monkeypatch.setattr(mmdet, '__file__', str(folder / '__init__.py'))
+    monkeypatch.setattr(sys, 'argv', ['tool.py'])
+    meeting = f'file://{tmp_path / "meeting"}'
+    before = threads()
+    torch.distributed.init_process_group('gloo', init_method=meeting, rank=0, world_size=1)
+
+    def run(text):
+        (folder / '.mim' / 'tools' / 'tool.py').write_text(text)
+        run_mmdet_tool('tool.py')
+
+    run.threads_before = before
+    handler = signal.getsignal(signal.SIGTERM)
+    yield run
+    signal.signal(signal.SIGTERM, handler)
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
+
+
+STOPPED = """
+import torch
+from mmdet_kdrank.hooks.stop_request import Stopped
+
+model = torch.nn.parallel.DistributedDataParallel(torch.nn.Linear(2, 2))
+
+def main(model):
+    model.itself = model
+    raise Stopped(143)
+
+main(model)
+"""
+
+
+@pytest.mark.skipif(not Path('/proc/self/task').is_dir(), reason='asks Linux for the threads')
+def test_where_all_stop_they_leave_the_group_and_keep_the_code(tool):
+    with pytest.raises(Stopped) as caught:
+        tool(STOPPED)
+    assert caught.value.code == 143
+    # With it a launcher ends those that are slower to exit.
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_IGN
+    assert not torch.distributed.is_initialized()
+    assert_gone(lambda: threads() - tool.threads_before)
+
+
+@pytest.mark.parametrize('ending', ['SystemExit(2)', 'RuntimeError("alone")'])
+def test_a_rank_that_ends_alone_waits_for_nobody(tool, monkeypatch, ending):
+    monkeypatch.setattr(torch.distributed, 'barrier', lambda: pytest.fail('it waits'))
+    with pytest.raises((SystemExit, RuntimeError)):
+        tool(f'raise {ending}')
+    assert torch.distributed.is_initialized()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 from pathlib import Path
 
 from mmengine.fileio import LocalBackend, register_backend
+from mmengine.logging import print_log
 
 
 @register_backend('atomic')
@@ -28,7 +30,7 @@ class AtomicBackend(LocalBackend):
             filepath (str | Path): Its path; folders are made.
 
         Raises:
-            OSError: If it cannot be written, with the path and the space left. What was there
+            OSError: If it cannot be written, with the path and the space left. What had this name
                 before is untouched.
         """
         path = Path(filepath)
@@ -46,8 +48,8 @@ class AtomicBackend(LocalBackend):
             raise OSError(
                 error.errno,
                 f'{path}, {len(obj):,} bytes, cannot be written ({error.strerror}); '
-                f'{free:,} bytes are free there. The files that were there are untouched: make '
-                'room or lift the quota, then go on with --resume.',
+                f'{free:,} bytes are free there. A file that had this name before is untouched: '
+                'make room or lift the quota, then go on with --resume.',
             ) from error
         _sync_folder(path.parent)
 
@@ -57,9 +59,17 @@ class AtomicBackend(LocalBackend):
 
 
 def _sync_folder(folder: Path) -> None:
-    # The new name is on the disk only when its folder is.
-    descriptor = os.open(folder, os.O_RDONLY)
+    # The new name is on the disk only when its folder is. Not every file system syncs folders.
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        print_log(
+            f'{folder} cannot be synced ({error.strerror}). The file in it is whole; if the '
+            'machine loses its power now, the old one may be back under its name.',
+            logger='current',
+            level=logging.WARNING,
+        )

@@ -65,7 +65,7 @@ class RandomStateHook(Hook):
         if runner.iter > 0 and self._loaded is not None:
             self._check(**self._loaded)
         # MMEngine calls before_save_checkpoint in the main process alone.
-        runner.save_checkpoint = self._gathering(runner.save_checkpoint)
+        runner.save_checkpoint = self._gathering(runner, runner.save_checkpoint)
 
     def before_train_epoch(self, runner: Runner) -> None:
         """Set the states of a resumed run, once."""
@@ -115,9 +115,12 @@ class RandomStateHook(Hook):
                 f'--cfg-options randomness.seed={seed}.'
             )
 
-    def _gathering(self, save: Callable) -> Callable:
+    def _gathering(self, runner: Runner, save: Callable) -> Callable:
         def save_checkpoint(*args: Any, **kwargs: Any) -> Any:
-            self._states = all_gather_object(self._before_val or random_state())
+            # Those of a resumed run that has not set them yet are still the ones to go on from.
+            loaded = self._loaded and self._loaded['states']
+            own = self._before_val or random_state()
+            self._states = loaded if loaded and runner.iter else all_gather_object(own)
             return save(*args, **kwargs)
 
         return save_checkpoint

@@ -16,7 +16,7 @@ from mmdet_kdrank.errors import CheckpointAccessError, CheckpointError
 def latest_readable(work_dir: str | Path, template: str) -> str | None:
     """Path of the newest checkpoint that can be read, from ``last_checkpoint`` backwards.
 
-    Each file that cannot be read is named in a warning.
+    Each file that cannot be read is named in a warning, and so is what is taken in its place.
 
     Args:
         work_dir (str | Path): Folder with the file ``last_checkpoint``.
@@ -33,6 +33,9 @@ def latest_readable(work_dir: str | Path, template: str) -> str | None:
     named = find_latest_checkpoint(str(work_dir))
     if named is None or '://' in named:
         return None
+    if not named:
+        # Killed between opening and writing.
+        _warn(f'{work_dir}/last_checkpoint is empty: a run ended while it wrote it.')
     tried = []
     for path in _candidates(Path(work_dir), named, template):
         try:
@@ -42,8 +45,14 @@ def latest_readable(work_dir: str | Path, template: str) -> str | None:
             raise
         except CheckpointError as error:
             tried.append(path.name)
-            print_log(f'Not resuming from it: {error}', logger='current', level=logging.WARNING)
+            _warn(f'Not resuming from it: {error}')
         else:
+            if path != Path(named):
+                _warn(
+                    f'Resuming from {path}: the highest number before the one that cannot be read, '
+                    'or where that has no number the last by the times of the files, which a copy '
+                    'of the folder may have changed. If it is the wrong one, give --resume a path.'
+                )
             return str(path)
     raise CheckpointError(
         f'{work_dir} has a last_checkpoint ({named or "empty"}), and no checkpoint there can be '
@@ -53,8 +62,11 @@ def latest_readable(work_dir: str | Path, template: str) -> str | None:
 
 
 def _candidates(work_dir: Path, named: str, template: str) -> list[Path]:
-    """What ``last_checkpoint`` names, then the numbered ones before it, newest first."""
-    # Killed between opening and writing, last_checkpoint is empty.
+    """What ``last_checkpoint`` names, then the numbered ones before it, newest first.
+
+    Where it names none with a number, the newest is the one that was written last, and of several
+    written at the same time the highest.
+    """
     first = [Path(named)] if named else []
     folder = first[0].parent if first and first[0].parent.is_dir() else work_dir
     before, after = map(re.escape, re.split(r'{.*?}', template))
@@ -62,7 +74,14 @@ def _candidates(work_dir: Path, named: str, template: str) -> list[Path]:
     numbered = {
         int(match[1]): path for path in folder.iterdir() if (match := numbers.fullmatch(path.name))
     }
-    # A folder may hold higher numbers of an older, longer run.
-    match = numbers.fullmatch(first[0].name) if first else None
-    limit = int(match[1]) if match else float('inf')
-    return first + [numbered[n] for n in sorted(numbered, reverse=True) if n < limit]
+    # A folder may hold higher numbers of an older, longer run, written before this one's.
+    if match := numbers.fullmatch(first[0].name) if first else None:
+        ranked = sorted((n for n in numbered if n < int(match[1])), reverse=True)
+    else:
+        written = {n: path.stat().st_mtime_ns for n, path in numbered.items()}
+        ranked = sorted(numbered, key=lambda n: (written[n], n), reverse=True)
+    return first + [numbered[n] for n in ranked]
+
+
+def _warn(text: str) -> None:
+    print_log(text, logger='current', level=logging.WARNING)

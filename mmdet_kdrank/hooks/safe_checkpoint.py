@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mmengine.dist import barrier, broadcast_object_list, is_main_process
-from mmengine.hooks import CheckpointHook
+import torch
+from mmengine.dist import all_reduce, broadcast_object_list, is_main_process
+from mmengine.hooks import CheckpointHook, EMAHook
 from mmengine.registry import HOOKS
 from mmengine.runner import EpochBasedTrainLoop, Runner
 
-from mmdet_kdrank.checkpoint import CheckpointError
 from mmdet_kdrank.distillers.finite import describe_nonfinite
-from mmdet_kdrank.errors import ArgumentError, NonFiniteError
+from mmdet_kdrank.distributed import on_all_ranks
+from mmdet_kdrank.errors import ArgumentTypeError, NonFiniteError
 
+from .adapter_hook import KEY as ADAPTERS
+from .atomic_backend import AtomicBackend
+from .later_removals import LaterRemovals
 from .recovery import latest_readable
 from .rest_of_epoch import RestOfEpoch
-from .stop_request import StopRequest
+from .stop_request import Stopped, StopRequest
 
 PREEMPTED = 'preempted.pth'
 
@@ -29,21 +34,24 @@ class SafeCheckpointHook(CheckpointHook):
     Takes the place of MMEngine's hook: ``default_hooks=dict(checkpoint=dict(
     type='SafeCheckpointHook'))``.
 
-    - Local files are written by :class:`~mmdet_kdrank.hooks.AtomicBackend`.
+    - Local files are written by :class:`~mmdet_kdrank.hooks.AtomicBackend`, and a file that a new
+      one replaces (``max_keep_ckpts``, ``save_best``) is removed when the new one is there.
     - ``--resume`` without a path takes the newest checkpoint that can be read, and names those
       that cannot.
-    - On a signal, all processes finish the iteration, ``preempted.pth`` is written and the
-      processes exit with 128 + the signal's number. ``--resume`` goes on there, in the
-      middle of an epoch too.
+    - On a signal, all processes finish the iteration, of training or validation,
+      ``preempted.pth`` is written and the processes exit with 128 + the signal's number.
+      ``--resume`` goes on there, in the middle of an epoch too; a validation that was broken off
+      is done again.
     - Weights with a NaN or inf are not written.
+    - If the main process cannot write, all processes end with its message.
 
     Args:
         signals (Sequence[str]): Signals that stop the run. ``()``: none.
-        **kwargs: Those of :class:`mmengine.hooks.CheckpointHook`. ``max_keep_ckpts`` counts the
-            checkpoint that is being written, since MMEngine removes the oldest one before.
+        **kwargs: Those of :class:`mmengine.hooks.CheckpointHook`.
 
     Raises:
-        ValueError: If ``max_keep_ckpts`` is 1, or a signal is unknown.
+        TypeError: If an option is unknown.
+        ValueError: If a signal is unknown.
     """
 
     def __init__(self, *, signals: Sequence[str] = ('SIGTERM', 'SIGINT'), **kwargs: Any) -> None:
@@ -51,32 +59,47 @@ class SafeCheckpointHook(CheckpointHook):
         if local and kwargs.get('file_client_args') is None and not kwargs.get('backend_args'):
             kwargs['backend_args'] = dict(backend='atomic')
         super().__init__(**kwargs)
-        if self.max_keep_ckpts == 1:
-            raise ArgumentError(
-                'default_hooks.checkpoint.max_keep_ckpts=1: the only checkpoint is removed before '
-                'the next one is written, so a fault in between leaves none. Set 2 or more.'
+        if self.args:
+            # MMEngine keeps them for Runner.save_checkpoint, which takes none of them.
+            raise ArgumentTypeError(
+                f'default_hooks.checkpoint: SafeCheckpointHook has no option '
+                f'{", ".join(self.args)}. Correct the name, or take it out: the first checkpoint '
+                'could not be written.'
             )
         self._stop = StopRequest(signals)
         # Iterations of the current epoch that are done; on resuming, of how many.
         self._done = 0
         self._resumed: tuple[int, int] | None = None
+        self._validation_due = False
+        self._shared_batches = 0
 
     def before_run(self, runner: Runner) -> None:
         """Choose what ``--resume`` without a path resumes from."""
         if runner._resume and runner._load_from is None:
-            runner._load_from = self._agree_on_latest(runner.work_dir)
+            latest = partial(latest_readable, runner.work_dir, self.filename_tmpl)
+            found = [on_all_ranks(latest if is_main_process() else lambda: None)]
+            broadcast_object_list(found)
+            runner._load_from = found[0]
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Note how far into an epoch it was written."""
-        self._resumed = checkpoint.get('meta', {}).get('epoch_progress')
+        """Note how far into an epoch it was written, and whether in a validation."""
+        meta = checkpoint.get('meta', {})
+        self._resumed = meta.get('epoch_progress')
+        self._validation_due = meta.get('validation_due', False)
 
     def before_train(self, runner: Runner) -> None:
         """Listen for signals from here on."""
         super().before_train(runner)
+        if not runner.iter:
+            # Of a checkpoint that is not resumed the weights alone were taken.
+            self._resumed, self._validation_due = None, False
+        self.file_backend = LaterRemovals(self.file_backend)
+        runner.save_checkpoint = self._agreed(runner.save_checkpoint)
         self._stop.listen()
 
     def before_train_epoch(self, runner: Runner) -> None:
-        """Leave out the batches of a resumed epoch that were trained on."""
+        """Do a validation that was broken off, and leave out the batches that were trained on."""
+        self._validate_if_due(runner)
         (done, length), self._resumed = self._resumed or (0, 0), None
         self._done = 0
         loop = runner.train_loop
@@ -100,13 +123,28 @@ class SafeCheckpointHook(CheckpointHook):
         """Write a checkpoint where one is due, and stop where that was asked for."""
         self._done += 1
         super().after_train_iter(runner, *args, **kwargs)
-        if signal := self._stop.agreed():
-            path = self._save_preempted(runner)
-            # A launcher ends the others when the first process is gone.
-            barrier()
-            self._stop.close()
-            runner.logger.warning(f'Stopped by {signal.name}; --resume goes on from {path}.')
-            raise SystemExit(128 + signal)
+        self._stop_if_asked(runner, runner.iter + 1)
+
+    def before_val(self, runner: Runner) -> None:
+        """Stop where that was asked for, and agree on when to ask during the validation."""
+        self._stop_if_asked(runner, runner.iter, validation_due=True)
+        # Of a data set that does not divide evenly a rank may have a batch more.
+        fewest = torch.tensor(len(runner.val_dataloader))
+        all_reduce(fewest, op='min')
+        self._shared_batches = int(fewest)
+
+    def before_val_iter(self, runner: Runner, *args: Any, **kwargs: Any) -> None:
+        """Listen for workers, as in training."""
+        self._stop.listen_to_workers()
+
+    def after_val_iter(self, runner: Runner, batch_idx: int, *args: Any, **kwargs: Any) -> None:
+        """Stop where that was asked for."""
+        if batch_idx < self._shared_batches:
+            self._stop_if_asked(runner, runner.iter, validation_due=True, averaged=True)
+
+    def after_val(self, runner: Runner) -> None:
+        """Stop where that was asked for."""
+        self._stop_if_asked(runner, runner.iter)
 
     def after_train_epoch(self, runner: Runner) -> None:
         """Write a checkpoint where one is due."""
@@ -116,9 +154,11 @@ class SafeCheckpointHook(CheckpointHook):
         super().after_train_epoch(runner)
 
     def after_train(self, runner: Runner) -> None:
-        """Handle signals no more."""
+        """Do a validation that was broken off after the last epoch, and handle signals no more."""
+        self._validate_if_due(runner)
         self._stop.close()
-        super().after_train(runner)
+        # MMEngine publishes in the main process alone.
+        on_all_ranks(partial(super().after_train, runner))
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Refuse weights that are not finite, and note how far into an epoch this is.
@@ -126,8 +166,10 @@ class SafeCheckpointHook(CheckpointHook):
         Raises:
             FloatingPointError: With the name of the weight.
         """
-        for key in ('state_dict', 'ema_state_dict'):
-            state = checkpoint.get(key, {})
+        adapters = checkpoint.get(ADAPTERS, {})
+        states = {key: checkpoint.get(key, {}) for key in ('state_dict', 'ema_state_dict')}
+        states.update({f'{ADAPTERS}.{name}': state for name, state in adapters.items()})
+        for key, state in states.items():
             if fault := describe_nonfinite({f'{key}.{name}': v for name, v in state.items()}):
                 raise NonFiniteError(
                     f'{fault} at iteration {checkpoint["meta"]["iter"]}: this checkpoint is not '
@@ -136,30 +178,69 @@ class SafeCheckpointHook(CheckpointHook):
                 )
         checkpoint['meta']['epoch_progress'] = (self._done, len(runner.train_dataloader))
 
-    def _save_preempted(self, runner: Runner) -> str:
+    def _save_checkpoint_with_step(self, runner: Runner, *args: Any, **kwargs: Any) -> None:
+        save = partial(super()._save_checkpoint_with_step, runner, *args, **kwargs)
+
+        def save_and_remove() -> None:
+            save()
+            self.file_backend.carry_out()
+
+        # The ranks meet in it, in `runner.save_checkpoint`. What can fail on one of them comes
+        # later: the main process writes last_checkpoint, and removes.
+        on_all_ranks(save_and_remove)
+
+    def _save_best_checkpoint(self, runner: Runner, metrics: dict) -> None:
+        super()._save_best_checkpoint(runner, metrics)
+        on_all_ranks(self.file_backend.carry_out)
+
+    def _agreed(self, save: Callable) -> Callable:
+        def save_checkpoint(out_dir: str, filename: str, *args: Any, **kwargs: Any) -> None:
+            # MMEngine saves in the main process alone.
+            on_all_ranks(partial(save, out_dir, filename, *args, **kwargs))
+            self.file_backend.keep(self.file_backend.join_path(out_dir, filename))
+
+        return save_checkpoint
+
+    def _validate_if_due(self, runner: Runner) -> None:
+        due, self._validation_due = self._validation_due, False
+        if due and runner.val_loop is not None:
+            runner.logger.info('Doing the validation in which the run was stopped.')
+            runner.val_loop.run()
+
+    def _stop_if_asked(
+        self,
+        runner: Runner,
+        iterations: int,
+        validation_due: bool = False,
+        averaged: bool = False,
+    ) -> None:
+        signal = self._stop.agreed()
+        if signal is None:
+            return
+        for hook in runner.hooks:
+            if averaged and isinstance(hook, EMAHook):
+                # It gives the model its own weights back, which it took for the validation.
+                hook.after_val_epoch(runner)
+        meta = dict(epoch=runner.epoch, iter=iterations, validation_due=validation_due)
+        path = self._save_preempted(runner, meta)
+        # The signals stay noted: a launcher sends them to the others when the first one is gone.
+        runner.logger.warning(f'Stopped by {signal.name}; --resume goes on from {path}.')
+        raise Stopped(128 + signal)
+
+    def _save_preempted(self, runner: Runner, meta: dict) -> str:
         runner.save_checkpoint(
             self.out_dir,
             PREEMPTED,
+            self.file_client_args,
             save_optimizer=self.save_optimizer,
             save_param_scheduler=self.save_param_scheduler,
-            meta=dict(epoch=runner.epoch, iter=runner.iter + 1),
+            meta=meta,
             by_epoch=False,
             backend_args=self.backend_args,
         )
         path = self.file_backend.join_path(self.out_dir, PREEMPTED)
-        if is_main_process():
-            self.file_backend.put_text(path, Path(runner.work_dir) / 'last_checkpoint')
-        return path
-
-    def _agree_on_latest(self, work_dir: str) -> str | None:
-        answer: list = [None, None]
-        if is_main_process():
-            try:
-                answer[0] = latest_readable(work_dir, self.filename_tmpl)
-            except CheckpointError as error:
-                answer[1] = str(error)
-        broadcast_object_list(answer)
-        path, fault = answer
-        if fault:
-            raise CheckpointError(fault)
+        # Wherever the checkpoints are, MMEngine looks for this file on the local disk.
+        name = Path(runner.work_dir) / 'last_checkpoint'
+        point = partial(AtomicBackend().put_text, path, name)
+        on_all_ranks(point if is_main_process() else lambda: None)
         return path

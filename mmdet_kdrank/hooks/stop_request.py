@@ -14,6 +14,10 @@ from mmengine.dist import all_reduce
 from mmdet_kdrank.errors import ArgumentError
 
 
+class Stopped(SystemExit):
+    """All processes exit, by agreement and at the same point of the program."""
+
+
 class StopRequest:
     """Notes a signal instead of dying from it.
 

@@ -5,6 +5,7 @@ import itertools
 import multiprocessing
 import os
 import resource
+import stat
 
 import pytest
 from mmengine.fileio import get_file_backend
@@ -51,8 +52,30 @@ def test_a_failed_write_leaves_what_was_there_and_names_the_file(tmp_path, small
     with pytest.raises(OSError, match=r'epoch_1\.pth, 2,000 bytes, cannot be written') as caught:
         AtomicBackend().put(bytes(2000), path)
     assert caught.value.errno == errno.EFBIG
+    assert 'A file that had this name before is untouched' in str(caught.value)
     assert os.listdir(tmp_path) == (['epoch_1.pth'] if before else [])
     assert not before or path.read_bytes() == before
+
+
+@pytest.mark.parametrize('refusal', ['open', 'fsync'])
+def test_a_folder_that_cannot_be_synced_is_told_and_fails_nothing(tmp_path, monkeypatch, refusal):
+    """Network file systems may refuse it, and a folder may be written but not read."""
+    genuine = getattr(os, refusal)
+
+    def refuse(target, *args, **kwargs):
+        # Of a path or of a descriptor.
+        if stat.S_ISDIR(os.stat(target).st_mode):
+            raise OSError(errno.EINVAL, 'Invalid argument')
+        return genuine(target, *args, **kwargs)
+
+    told = []
+    monkeypatch.setattr(os, refusal, refuse)
+    monkeypatch.setattr(
+        'mmdet_kdrank.hooks.atomic_backend.print_log', lambda text, **kwargs: told.append(text)
+    )
+    AtomicBackend().put(b'new', tmp_path / 'file')
+    assert (tmp_path / 'file').read_bytes() == b'new'
+    assert len(told) == 1 and f'{tmp_path} cannot be synced (Invalid argument)' in told[0]
 
 
 def test_killed_at_any_time_the_file_is_whole(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -101,8 +102,11 @@ def test_two_processes_of_which_one_gets_a_signal(tmp_path, number):
     command, config = ranks(tmp_path)
     succeed(command, tmp_path / 'whole', config)
     work_dir = tmp_path / 'stopped'
-    code, _ = run(command, work_dir, config, after=5, signal=int(number), rank=1)
+    code, output = run(command, work_dir, config, after=5, signal=int(number), rank=1)
     assert code != 0
+    # As torchrun tells them.
+    codes = set(re.findall(r'exitcode *: *(-?[0-9]+)', output))
+    assert codes == ({'-9'} if number == signal.SIGKILL else {'143'}), output
     last = 'iter_4.pth' if number == signal.SIGKILL else 'preempted.pth'
     assert (work_dir / 'last_checkpoint').read_text() == str(work_dir / last)
     succeed(command, work_dir, config, '--resume')
