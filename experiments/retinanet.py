@@ -1,4 +1,4 @@
-# Does it help? On pictures that no setting was chosen on. BKD stands for DKD, which needs a softmax.
+# Does it help? On pictures that no setting was chosen on. BKD stands for DKD, which needs softmax.
 _base_ = './_base_/length.py'
 _student = 'configs/shapes/retinanet_r18w32-r18w16_{}_shapes.py'
 _kinds = ['kd', 'kd-rank', 'rank', 'bkd', 'bkd-rank', 'kd-crank', 'kd-rank-crank']
