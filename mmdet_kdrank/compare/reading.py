@@ -8,11 +8,11 @@ from typing import Any
 
 from mmengine.config import Config
 
-from mmdet_kdrank.datasets.shapes import ShapesSpec
+from mmdet_kdrank.datasets.shapes import ShapesSpec, shapes_options
 from mmdet_kdrank.errors import ArgumentError, blamed_on
 
 from .plan import Plan
-from .settings import read_config, with_shapes
+from .settings import read_config
 
 _KEYS = {
     'name',
@@ -77,7 +77,7 @@ def read_plan(
     }
     if pictures:
         for config in (*variants.values(), *([teacher] if teacher else ())):
-            with_shapes(config, folder / 'shapes')
+            config.merge_from_dict(shapes_options(folder / 'shapes'))
     return Plan(
         name=name,
         folder=folder,

@@ -33,25 +33,6 @@ def read_config(path: str, where: str) -> Config:
         return Config.fromfile(path)
 
 
-def with_shapes(config: Config, folder: Path) -> None:
-    """Let a config take its pictures from a folder of :func:`mmdet_kdrank.datasets.write_shapes`.
-
-    Args:
-        config: Changed in place.
-        folder: Of the data set.
-    """
-    annotations = str(folder / 'annotations' / 'instances_val.json')
-    config.merge_from_dict(
-        {
-            'train_dataloader.dataset.data_root': f'{folder}/',
-            'val_dataloader.dataset.data_root': f'{folder}/',
-            'test_dataloader.dataset.data_root': f'{folder}/',
-            'val_evaluator.ann_file': annotations,
-            'test_evaluator.ann_file': annotations,
-        }
-    )
-
-
 def coco_metric(config: Config, name: str) -> dict:
     """The CocoMetric of a config's ``test_evaluator``.
 

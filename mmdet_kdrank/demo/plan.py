@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from mmdet_kdrank.datasets.shapes import ShapesSpec
+from mmdet_kdrank.datasets.shapes import ShapesSpec, shapes_options
 from mmdet_kdrank.jobs import Training
 
 TEACHER, ALONE, KD, KD_RANK = 'teacher', 'student alone', 'student, KD', 'student, KD + rank'
@@ -52,15 +52,7 @@ class Plan:
 
     def _training(self, root: Path, name: str, teacher: Training | None = None) -> Training:
         config = root / 'configs' / 'shapes' / _CONFIGS[name]
-        annotations = self.data / 'annotations' / 'instances_val.json'
-        options = {
-            'train_dataloader.dataset.data_root': f'{self.data}/',
-            'val_dataloader.dataset.data_root': f'{self.data}/',
-            'test_dataloader.dataset.data_root': f'{self.data}/',
-            'val_evaluator.ann_file': str(annotations),
-            'test_evaluator.ann_file': str(annotations),
-            'randomness.seed': str(self.seed),
-        }
+        options = {**shapes_options(self.data), 'randomness.seed': str(self.seed)}
         if self.iterations:
             number = self.iterations[0 if name == TEACHER else 1]
             options |= {

@@ -7,6 +7,8 @@ from torch import Tensor, nn
 from mmdet_kdrank.errors import ArgumentError, UnsupportedError
 from mmdet_kdrank.ops.checks import check_choice, check_logits, check_number
 
+from .precision import full_precision
+
 _REDUCTIONS = ('none', 'mean', 'sum')
 
 
@@ -114,15 +116,10 @@ class LogitDistillLoss(nn.Module):
 
         extra = {} if labels is None else {'labels': labels}
         with torch.autocast(pred.device.type, enabled=False):
-            loss = self.row_loss(_full(pred), _full(soft_label.detach()), **extra)
+            loss = self.row_loss(full_precision(pred), full_precision(soft_label.detach()), **extra)
             if reduction == 'mean' and avg_factor is None:
                 # The mean over no row is NaN; with this divisor it is zero and keeps its graph.
                 return (
                     self.loss_weight * weight_reduce_loss(loss, weight, 'sum') / max(len(loss), 1)
                 )
             return self.loss_weight * weight_reduce_loss(loss, weight, reduction, avg_factor)
-
-
-def _full(logits: Tensor) -> Tensor:
-    """Half precision as float32; the rest as it is."""
-    return logits.to(torch.promote_types(logits.dtype, torch.float32))

@@ -10,6 +10,8 @@ from torch import Tensor, nn
 
 from mmdet_kdrank.errors import ArgumentError, UnsupportedError
 
+from .precision import full_precision
+
 
 class FeatureDistillLoss(nn.Module):
     """Choice of levels, checks, resizing and precision around a loss per level.
@@ -94,7 +96,7 @@ class FeatureDistillLoss(nn.Module):
         Raises:
             ValueError: If the levels, their batches or their channels do not correspond.
         """
-        total = student[0].new_zeros((), dtype=_full(student[0].dtype))
+        total = full_precision(student[0].new_zeros(()))
         for place, level in enumerate(self._chosen(len(student), len(teacher))):
             ours, theirs = student[level], teacher[level].detach()
             if len(ours) != len(theirs):
@@ -104,8 +106,8 @@ class FeatureDistillLoss(nn.Module):
                     'neck that multiplies the batch has no features to compare.'
                 )
             with torch.autocast(ours.device.type, enabled=False):
-                ours = self.adapt(ours.to(_full(ours.dtype)), place)
-                theirs = theirs.to(_full(theirs.dtype))
+                ours = self.adapt(full_precision(ours), place)
+                theirs = full_precision(theirs)
                 if ours.shape[1] != theirs.shape[1]:
                     raise ArgumentError(
                         f'level {level} has {ours.shape[1]} channels in the student and '
@@ -133,7 +135,3 @@ class FeatureDistillLoss(nn.Module):
                 f'last that both have is {min(ours, theirs) - 1}.'
             )
         return self.levels
-
-
-def _full(dtype: torch.dtype) -> torch.dtype:
-    return torch.promote_types(dtype, torch.float32)

@@ -1,6 +1,6 @@
 """Procedural pictures of shapes in COCO format, bit for bit from a seed."""
 
-from .folder import ShapesSpec, write_shapes
+from .folder import ShapesSpec, shapes_options, write_shapes
 from .scene import ShapeObject, draw_scene
 from .taxonomy import CLASSES, PALETTE, class_parts
 
@@ -11,5 +11,6 @@ __all__ = [
     'ShapesSpec',
     'class_parts',
     'draw_scene',
+    'shapes_options',
     'write_shapes',
 ]

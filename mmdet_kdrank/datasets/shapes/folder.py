@@ -39,6 +39,25 @@ def read_manifest(folder: Path | str) -> dict | None:
     return json.loads(path.read_text()) if path.is_file() else None
 
 
+def shapes_options(folder: Path | str) -> dict[str, str]:
+    """List what makes a config take its pictures from a folder.
+
+    Args:
+        folder: Of the data set.
+
+    Returns:
+        Values by dotted key, as ``--cfg-options`` and ``Config.merge_from_dict`` take them.
+    """
+    annotations = str(Path(folder) / 'annotations' / 'instances_val.json')
+    return {
+        'train_dataloader.dataset.data_root': f'{folder}/',
+        'val_dataloader.dataset.data_root': f'{folder}/',
+        'test_dataloader.dataset.data_root': f'{folder}/',
+        'val_evaluator.ann_file': annotations,
+        'test_evaluator.ann_file': annotations,
+    }
+
+
 def write_shapes(folder: Path | str, spec: ShapesSpec | None = None) -> bool:
     """Write ``{train,val}/*.png`` and ``annotations/instances_{train,val}.json``, if not yet there.
 

@@ -1,18 +1,22 @@
 import json
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from mmdet.registry import DATASETS
+from mmengine.config import Config
 from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from mmdet_kdrank.datasets.shapes import folder as module
-from mmdet_kdrank.datasets.shapes import write_shapes
+from mmdet_kdrank.datasets.shapes import shapes_options, write_shapes
 from mmdet_kdrank.datasets.shapes.folder import ShapesSpec, read_manifest
 from mmdet_kdrank.datasets.shapes.scene import draw_scene
 from mmdet_kdrank.datasets.shapes.taxonomy import CLASSES
 
+ROOT = Path(__file__).resolve().parents[3]
 SPEC = ShapesSpec(seed=5, num_train=3, num_val=2, size=64)
 
 
@@ -109,3 +113,13 @@ def test_foreign_folder_is_refused(tmp_path):
 
 def test_empty_folder_is_taken(tmp_path):
     assert write_shapes(tmp_path, ShapesSpec(num_train=1, num_val=1, size=64))
+
+
+def test_options_lead_a_config_to_the_folder(tmp_path):
+    write_shapes(tmp_path / 'shapes', ShapesSpec(num_train=1, num_val=1))
+    config = Config.fromfile(ROOT / 'configs' / 'shapes' / 'retinanet_r18w16_shapes.py')
+    config.merge_from_dict(shapes_options(tmp_path / 'shapes'))
+    for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+        assert len(DATASETS.build(config[name].dataset)) == 1
+    for name in ('val_evaluator', 'test_evaluator'):
+        assert Path(config[name].ann_file).is_file()
