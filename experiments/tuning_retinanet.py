@@ -13,6 +13,7 @@ def _with(kind, **options):
     return dict(config=_student.format(kind), options=settings)
 
 
+_positive = dict(_delete_=True, type='PositiveSamples')
 shapes = dict(seed=1)
 seeds = 2
 baseline = 'kd'
@@ -23,14 +24,19 @@ teacher = dict(
 variants = {
     'alone': dict(config='configs/shapes/retinanet_r18w16_shapes.py'),
     'kd': _with('kd'),
+    'kd-w0.3': _with('kd', kd__loss_weight=0.3 * 27),
     'kd-w3': _with('kd', kd__loss_weight=3 * 27.0),
     'bkd': _with('bkd'),
     'bkd-w3': _with('bkd', bkd__loss_weight=3.0),
     'rank': _with('rank'),
     'kd-rank': _with('kd-rank'),
+    'kd-rank-w0.3': _with('kd-rank', rank__loss_weight=0.3),
     'kd-rank-w3': _with('kd-rank', rank__loss_weight=3.0),
     'bkd-rank': _with('bkd-rank'),
     'bkd-rank-w3': _with('bkd-rank', rank__loss_weight=3.0),
     'kd-crank': _with('kd-crank'),
+    'kd-rank-cosine': _with('kd-rank', rank__form='cosine'),
+    'kd-positives': _with('kd', selector=_positive),
+    'kd-rank-positives': _with('kd-rank', selector=_positive),
 }
-pairs = [('bkd-rank', 'bkd'), ('bkd-rank-w3', 'bkd')]
+pairs = [('bkd-rank', 'bkd'), ('bkd-rank-w3', 'bkd'), ('kd-rank-positives', 'kd-positives')]

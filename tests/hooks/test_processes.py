@@ -104,9 +104,9 @@ def test_two_processes_of_which_one_gets_a_signal(tmp_path, number):
     work_dir = tmp_path / 'stopped'
     code, output = run(command, work_dir, config, after=5, signal=int(number), rank=1)
     assert code != 0
-    # As torchrun tells them.
+    # As torchrun tells them. After a SIGKILL the other process may end with any fault.
     codes = set(re.findall(r'exitcode *: *(-?[0-9]+)', output))
-    assert codes == ({'-9'} if number == signal.SIGKILL else {'143'}), output
+    assert '-9' in codes if number == signal.SIGKILL else codes == {'143'}, output
     last = 'iter_4.pth' if number == signal.SIGKILL else 'preempted.pth'
     assert (work_dir / 'last_checkpoint').read_text() == str(work_dir / last)
     succeed(command, work_dir, config, '--resume')
