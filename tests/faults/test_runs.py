@@ -154,6 +154,5 @@ def test_all_ranks_agree_on_the_teacher(tmp_path, perfect):
     verdict = 'mAP 1.000' if perfect else 'was refused: mAP 0.000'
     assert f'{verdict} on the first 3 validation images' in done.stdout, done.stdout[-4000:]
     assert (done.returncode == 0) == perfect, done.stdout[-6000:]
+    # Which of them prints its error first ends the other one.
     assert (tmp_path / 'work' / 'iter_2.pth').is_file() == perfect
-    if not perfect:
-        assert done.stdout.count('errors.CheckpointError: The teacher') == 2
