@@ -9,11 +9,7 @@ from mmdet_kdrank.compare.reading import read_plan
 from mmdet_kdrank.compare.runs import runs_of
 
 ROOT = Path(__file__).resolve().parents[2]
-NAMES = sorted(
-    path.stem
-    for path in (ROOT / 'experiments').glob('*.py')
-    if path.stem not in ('__init__', 'page')
-)
+NAMES = sorted(path.stem for path in (ROOT / 'experiments').glob('*.py') if path.stem != '__init__')
 
 
 @pytest.fixture(autouse=True)
