@@ -1,10 +1,7 @@
 # Does it help? On pictures that no setting was chosen on. BKD stands for DKD, which needs softmax.
-_base_ = './_base_/length.py'
+_base_ = './_base_/common.py'
 _student = 'configs/shapes/retinanet_r18w32-r18w16_{}_shapes.py'
 _kinds = ['kd', 'kd-rank', 'rank', 'bkd', 'bkd-rank', 'kd-crank', 'kd-rank-crank']
-shapes = dict(seed=2, num_val=500)
-seeds = 5
-baseline = 'kd'
 teacher = dict(config='configs/shapes/retinanet_r18w32_shapes.py')
 variants = {
     'alone': dict(config='configs/shapes/retinanet_r18w16_shapes.py'),

@@ -1,10 +1,5 @@
-# With a quarter of the training pictures; the teacher had all of them.
-_base_ = './_base_/length.py'
+_base_ = './_base_/quarter.py'
 _student = 'configs/shapes/retinanet_r18w32-r18w16_{}_shapes.py'
-shapes = dict(seed=2, num_val=500)
-seeds = 3
-baseline = 'kd'
-options = {'train_dataloader.dataset.indices': 250}
 teacher = dict(config='configs/shapes/retinanet_r18w32_shapes.py')
 variants = {
     'alone': dict(config='configs/shapes/retinanet_r18w16_shapes.py'),

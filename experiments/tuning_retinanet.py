@@ -1,5 +1,4 @@
-# Which settings the final runs get: on pictures of their own, so that those never saw a choice.
-_base_ = './_base_/length.py'
+_base_ = './_base_/tuning.py'
 _student = 'configs/shapes/retinanet_r18w32-r18w16_{}_shapes.py'
 _loss = 'model.distill_losses.loss_{}.{}'
 
@@ -14,13 +13,7 @@ def _with(kind, **options):
 
 
 _positive = dict(_delete_=True, type='PositiveSamples')
-shapes = dict(seed=1)
-seeds = 2
-baseline = 'kd'
-options = {'train_cfg.val_interval': 750}
-teacher = dict(
-    config='configs/shapes/retinanet_r18w32_shapes.py', options={'train_cfg.val_interval': 1300}
-)
+teacher = dict(config='configs/shapes/retinanet_r18w32_shapes.py')
 variants = {
     'alone': dict(config='configs/shapes/retinanet_r18w16_shapes.py'),
     'kd': _with('kd'),

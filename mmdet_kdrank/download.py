@@ -17,6 +17,7 @@ from mmengine.logging import print_log
 
 from mmdet_kdrank.checkpoint_file import check_file
 from mmdet_kdrank.errors import CheckpointError
+from mmdet_kdrank.file_hash import file_sha256
 
 TIMEOUT = 60.0
 """Seconds without a byte after which a server counts as gone."""
@@ -136,13 +137,10 @@ def check_hash(file: Path, name: str, called: str) -> None:
     expected = name_hash(name)
     if expected is None:
         return
-    digest = hashlib.sha256()
-    with file.open('rb') as stream:
-        while chunk := stream.read(_CHUNK):
-            digest.update(chunk)
-    if not digest.hexdigest().startswith(expected):
+    found = file_sha256(file)
+    if not found.startswith(expected):
         raise CheckpointError(
-            f'{called} has the SHA-256 {digest.hexdigest()[:16]}…, not the {expected} that its '
+            f'{called} has the SHA-256 {found[:16]}…, not the {expected} that its '
             'name announces: it is damaged, or another file. Delete it and fetch it again; if you '
             'trust it as it is, give teacher.checkpoint its local path, which is not held to the '
             'name.'

@@ -113,6 +113,7 @@ def train(runner: Runner) -> Runner:
     try:
         runner.train()
     finally:
+        # A run that ends by an exception leaves them to the process that ends with it.
         for number, handler in handlers.items():
             signal.signal(number, handler)
     return runner

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import os
 import random
-import signal
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from mmengine.registry import DATASETS, HOOKS, METRICS
 from mmengine.runner import Runner
 
 import mmdet_kdrank  # noqa: F401  (imported for what it registers)
+from tests import runners
 from tests.detectors import (
     NUM_CLASSES,
     distiller_config,
@@ -31,7 +31,6 @@ from tests.detectors import (
 PICTURES = 12
 WIDE = (64, 96)
 HIGH = (96, 64)
-SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
 
 
 @DATASETS.register_module()
@@ -202,14 +201,7 @@ def train(config: Config, work_dir: Path, resume: bool | str = False) -> Runner:
         resume=bool(resume),
         experiment_name=f'run{next(_RUNS)}',
     )
-    handlers = {number: signal.getsignal(number) for number in SIGNALS}
-    try:
-        runner.train()
-    finally:
-        # A run that ends by an exception leaves them to the process that ends with it.
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-    return runner
+    return runners.train(runner)
 
 
 def weights(checkpoint: Path) -> dict[str, torch.Tensor]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from mmdet_kdrank.file_hash import file_sha256
 from mmdet_kdrank.jobs import Job
 
 from .jobs import RESULT, Evaluation, SeedTraining
@@ -124,8 +124,4 @@ def _content(path: Path | str | None) -> str:
 
 @cache
 def _digest(file: Path, written: int) -> str:
-    digest = hashlib.sha256()
-    with file.open('rb') as content:
-        while block := content.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
+    return file_sha256(file)

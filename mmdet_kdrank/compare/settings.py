@@ -54,8 +54,7 @@ def coco_metric(config: Config, name: str) -> dict:
 def data_of(config: Config) -> dict[str, Any]:
     """What must be the same for the variants of a comparison, by its key."""
     found = {}
-    for loader in ('train_dataloader', 'test_dataloader'):
-        sources = list(_sources(config.get(loader, {}).get('dataset') or {}))
+    for loader, sources in _sources_by_loader(config).items():
         for number, dataset in enumerate(sources):
             place = f'{loader}.dataset' + (f'.datasets.{number}' if len(sources) > 1 else '')
             for key in ('data_root', 'ann_file', 'data_prefix', 'metainfo', 'indices'):
@@ -67,13 +66,22 @@ def data_of(config: Config) -> dict[str, Any]:
 
 def annotation_files(config: Config) -> list[Path]:
     """The annotation files of training and test, as MMDetection joins their paths."""
-    found = data_of(config)
-    files = [Path(found.pop('test_evaluator.ann_file'))]
-    for key, value in found.items():
-        if key.endswith('.ann_file') and value:
-            root = found[key.replace('.ann_file', '.data_root')]
-            files.append(Path(root or '') / value)
-    return files
+    datasets = [each for sources in _sources_by_loader(config).values() for each in sources]
+    return [
+        Path(coco_metric(config, 'A config')['ann_file']),
+        *(
+            Path(dataset.get('data_root') or '') / dataset['ann_file']
+            for dataset in datasets
+            if dataset.get('ann_file')
+        ),
+    ]
+
+
+def _sources_by_loader(config: Config) -> dict[str, list[dict]]:
+    return {
+        loader: list(_sources(config.get(loader, {}).get('dataset') or {}))
+        for loader in ('train_dataloader', 'test_dataloader')
+    }
 
 
 def _sources(dataset: dict) -> Iterator[dict]:

@@ -277,8 +277,7 @@ class DistillMixin:
         values = {}
         for name, loss in self.distill_losses.items():
             if name in self._idle:
-                # Without rows this may be all that leads to a head's weights, which
-                # DistributedDataParallel waits for.
+                # Without rows this may be all that leads to weights which DDP waits for.
                 rows = chosen.student
                 value = rows.new_zeros(()) if len(rows) else rows.sum()
             else:

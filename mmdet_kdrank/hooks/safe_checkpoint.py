@@ -217,8 +217,8 @@ class SafeCheckpointHook(CheckpointHook):
         signal = self._stop.agreed()
         if signal is None:
             return
-        for hook in runner.hooks:
-            if averaged and isinstance(hook, EMAHook):
+        for hook in runner.hooks if averaged else ():
+            if isinstance(hook, EMAHook):
                 # It gives the model its own weights back, which it took for the validation.
                 hook.after_val_epoch(runner)
         meta = dict(epoch=runner.epoch, iter=iterations, validation_due=validation_due)

@@ -6,7 +6,7 @@ from mmengine.runner.checkpoint import load_checkpoint
 import mmdet_kdrank  # noqa: F401  registers detectors and hooks
 from mmdet_kdrank.hooks.adapter_hook import KEY
 from tests.detectors import RETINA, distiller_config, save_teacher, small_config
-from tests.runners import make_runner
+from tests.runners import Act, make_runner, train
 
 HOOK = dict(type='DistillAdapterHook')
 EMA = dict(type='EMAHook')
@@ -31,6 +31,10 @@ def student(tmp_path):
 
 def adapters(model):
     return model.distill_features.adapters()['loss_mimic']
+
+
+def spoil(runner):
+    next(iter(adapters(runner.model).values())).fill_(float('nan'))
 
 
 def equal(ours, theirs):
@@ -138,3 +142,18 @@ def test_evaluation_ignores_the_adapters(student, tmp_path):
 def test_a_stock_detector_is_refused(tmp_path):
     with pytest.raises(TypeError, match='DistillAdapterHook works on .* model is a RetinaNet'):
         make_runner(small_config(RETINA), tmp_path, [HOOK]).train()
+
+
+def test_adapters_with_nan_are_not_written(student, tmp_path):
+    """Refused by the hook that refuses such weights; they are in no state_dict."""
+    hooks = [HOOK, Act('after_train_iter', spoil, 2)]
+    checkpoint = dict(type='SafeCheckpointHook', interval=1)
+    runner = make_runner(
+        student(loss_mimic=MIMIC),
+        tmp_path / 'work',
+        hooks,
+        default_hooks=dict(checkpoint=checkpoint),
+    )
+    with pytest.raises(FloatingPointError, match=rf'{KEY}\.loss_mimic'):
+        train(runner)
+    assert not list((tmp_path / 'work').glob('*.pth'))
