@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 _COLUMNS = (
     ('mAP', 'mAP', 100, 1),
@@ -45,11 +45,19 @@ def format_tables(results: dict) -> str:
     if done < planned:
         parts.append(f'**Not finished: {done} of {planned} runs.**')
     parts += [*_variants(results), *_pairs(results), *_intervals(results), *_classes(results)]
-    parts.append(_origin(results))
+    parts.append(format_origin(results))
     return '\n\n'.join(parts) + '\n'
 
 
-def _variants(results: dict) -> list[str]:
+def variant_table(results: dict) -> str:
+    """Lay out the mean and the standard deviation of every measure.
+
+    Args:
+        results: The content of ``results.json``.
+
+    Returns:
+        A Markdown table, a row a variant, the teacher first.
+    """
     summaries = {name: each['summary'] for name, each in results['variants'].items()}
     if results['teacher']:
         summaries = {'teacher': results['teacher']['summary'], **summaries}
@@ -59,13 +67,87 @@ def _variants(results: dict) -> list[str]:
         count = summary['mAP']['n'] if 'mAP' in summary else 0
         cells = [_mean(summary.get(key), scale, digits) for key, _, scale, digits in shown]
         rows.append([name, str(count), *cells])
-    header = ['variant', 'seeds', *(title for _, title, _, _ in shown)]
+    return _table(['variant', 'seeds', *(title for _, title, _, _ in shown)], rows)
+
+
+def pair_table(results: dict) -> str:
+    """Lay out the differences of the pairs, with the quoted intervals.
+
+    Args:
+        results: The content of ``results.json``.
+
+    Returns:
+        A Markdown table, a row a pair.
+    """
+    rows = []
+    for pair in results['pairs']:
+        cells = [
+            _difference(pair['measures'].get(key), scale, digits)
+            for key, _, scale, digits in _DIFFERENCES
+        ]
+        rows.append([f'{pair["variant"]} − {pair["reference"]}', str(len(pair['seeds'])), *cells])
+    return _table(['difference', 'seeds', *(title for _, title, _, _ in _DIFFERENCES)], rows)
+
+
+def short_table(several: Mapping[str, dict]) -> str:
+    """Lay out the mAP of several comparisons side by side.
+
+    Args:
+        several: Contents of ``results.json`` by the title of their columns.
+
+    Returns:
+        A Markdown table, a row a variant: means with standard deviations over the seeds, and the
+        differences to the baseline with the quoted 95 % intervals.
+    """
+    header = ['variant']
+    for title, results in several.items():
+        header += [f'{title}, mAP', f'− {results["baseline"]}']
+    names = dict.fromkeys(name for results in several.values() for name in results['variants'])
+    rows = [
+        [name, *(cell for results in several.values() for cell in _short(name, results))]
+        for name in names
+    ]
+    return _table(header, rows)
+
+
+def _short(name: str, results: dict) -> tuple[str, str]:
+    if name not in results['variants']:
+        return '', ''
+    against = {
+        pair['variant']: pair['measures'].get('mAP')
+        for pair in results['pairs']
+        if pair['reference'] == results['baseline']
+    }
+    mean = _mean(results['variants'][name]['summary'].get('mAP'), 100, 1)
+    return mean, '' if name not in against else _difference(against[name], 100, 1, p=False)
+
+
+def format_origin(results: dict) -> str:
+    """Say when, on what and with which commit and versions the runs were made.
+
+    Args:
+        results: The content of ``results.json``.
+
+    Returns:
+        One paragraph.
+    """
+    versions = ', '.join(f'{name} {version}' for name, version in results['versions'].items())
+    commits = ', '.join(results['commits'])
+    again = results['started_again']
+    resumed = f'{again} runs were stopped and gone on with. ' if again else ''
+    return resumed + (
+        f'{results["date"]}, {results["hardware"]}, {versions}. Commit of the runs: {commits}. '
+        f'Seeds: {", ".join(map(str, results["seeds"]))}.'
+    )
+
+
+def _variants(results: dict) -> list[str]:
     legend = (
         'Mean ± standard deviation over the seeds, last checkpoints. AP in points, on all images '
         'of the test set. τ and top-1: agreement with the teacher in ranking the classes of the '
         'annotated boxes. ECE: expected calibration error of the class scores.'
     )
-    return ['## Variants', _table(header, rows), legend, *_without_teacher(results)]
+    return ['## Variants', variant_table(results), legend, *_without_teacher(results)]
 
 
 def _without_teacher(results: dict) -> list[str]:
@@ -74,15 +156,7 @@ def _without_teacher(results: dict) -> list[str]:
 
 
 def _pairs(results: dict) -> list[str]:
-    rows = []
-    for pair in results['pairs']:
-        cells = [
-            _difference(pair['measures'].get(key), scale, digits)
-            for key, _, scale, digits in _DIFFERENCES
-        ]
-        rows.append([f'{pair["variant"]} − {pair["reference"]}', str(len(pair['seeds'])), *cells])
-    header = ['difference', 'seeds', *(title for _, title, _, _ in _DIFFERENCES)]
-    parts = ['## Paired differences', _table(header, rows)]
+    parts = ['## Paired differences', pair_table(results)]
     if any(len(pair['seeds']) > 1 for pair in results['pairs']):
         parts.append(
             'Mean difference between runs of the same seed, [95 % interval] and p-value, seeds and '
@@ -129,17 +203,6 @@ def _classes(results: dict) -> list[str]:
     return ['## AP by class', _table(['class', *tables], rows), 'Means over the seeds, in points.']
 
 
-def _origin(results: dict) -> str:
-    versions = ', '.join(f'{name} {version}' for name, version in results['versions'].items())
-    commits = ', '.join(results['commits'])
-    again = results['started_again']
-    resumed = f'{again} runs were stopped and gone on with. ' if again else ''
-    return resumed + (
-        f'{results["date"]}, {results["hardware"]}, {versions}. Commit of the runs: {commits}. '
-        f'Seeds: {", ".join(map(str, results["seeds"]))}.'
-    )
-
-
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [header, ['---', *['---:'] * (len(header) - 1)], *rows]
     return '\n'.join(f'| {" | ".join(line)} |' for line in lines)
@@ -152,18 +215,18 @@ def _mean(value: dict | None, scale: float, digits: int) -> str:
     return text if not value['sd'] else f'{text} ± {_number(value["sd"], scale, digits)}'
 
 
-def _difference(measure: dict | None, scale: float, digits: int) -> str:
+def _difference(measure: dict | None, scale: float, digits: int, p: bool = True) -> str:
     if measure is None:
         return _UNKNOWN
     text = _signed(measure['difference'], scale, digits)
     quoted = measure.get('intervals', {}).get('quoted')
-    return f'{text} {_interval(quoted, scale, digits)}' if quoted else text
+    return f'{text} {_interval(quoted, scale, digits, p)}' if quoted else text
 
 
-def _interval(interval: dict, scale: float, digits: int) -> str:
+def _interval(interval: dict, scale: float, digits: int, p: bool = True) -> str:
     ends = (_signed(interval[end], scale, digits) for end in ('low', 'high'))
-    p = '< 0.001' if interval['p'] < 0.001 else f'= {interval["p"]:.3f}'
-    return f'[{", ".join(ends)}], p {p}'
+    value = '< 0.001' if interval['p'] < 0.001 else f'= {interval["p"]:.3f}'
+    return f'[{", ".join(ends)}]' + (f', p {value}' if p else '')
 
 
 def _signed(value: float, scale: float, digits: int) -> str:

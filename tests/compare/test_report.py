@@ -3,6 +3,7 @@ import json
 import pytest
 
 from mmdet_kdrank.compare.report import results_of, write_report
+from mmdet_kdrank.compare.table import short_table
 
 
 @pytest.fixture
@@ -86,6 +87,23 @@ def test_a_variant_that_alone_lacks_agreement_is_named(finished):
             result['reason'] = 'Heads differ.'
             (run.training.folder / 'result.json').write_text(json.dumps(result))
     assert results_of(plan, runs)['no_agreement'] == '(alone) Heads differ.'
+
+
+def test_short_table_puts_comparisons_side_by_side(finished):
+    results = results_of(*finished)
+    fewer = {**results, 'variants': {'alone': results['variants']['alone']}, 'pairs': []}
+    lines = [
+        line.strip('| ').split(' | ')
+        for line in short_table({'One': results, 'Two': fewer}).splitlines()
+    ]
+    assert lines[0] == ['variant', 'One, mAP', '− alone', 'Two, mAP', '− alone']
+    pair = results['pairs'][0]['measures']['mAP']
+    kd = lines[3]
+    assert kd[0] == 'kd'
+    assert kd[1].startswith(f'{100 * results["variants"]["kd"]["summary"]["mAP"]["mean"]:.1f} ± ')
+    assert f'{100 * pair["difference"]:+.1f}'.replace('-', '−') in kd[2]
+    assert 'p ' not in kd[2] and '[' in kd[2]
+    assert kd[3:] == []
 
 
 def test_validations_are_plotted_where_there_were_several(finished):
