@@ -1,4 +1,7 @@
 _base_ = './_base_/weak-teacher.py'
 _student = 'configs/shapes/faster-rcnn_r18w32-r18w16_{}_shapes.py'
+_positive = {'model.selector': dict(type='PositiveSamples')}
 teacher = dict(config='configs/shapes/faster-rcnn_r18w32_shapes.py')
-variants = {kind: dict(config=_student.format(kind)) for kind in ('kd', 'kd-rank')}
+variants = {
+    kind: dict(config=_student.format(kind), options=_positive) for kind in ('kd', 'kd-rank')
+}

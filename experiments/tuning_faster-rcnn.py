@@ -10,8 +10,9 @@ def _with_rank(kd=1.0, **options):
     return dict(config=_student.format('-rank'), options=settings)
 
 
-def _with_kd(weight):
-    settings = {_loss.format('kd', 'loss_weight'): 28 * weight}
+def _with_kd(weight, **options):
+    settings = {f'model.{key}': value for key, value in options.items()}
+    settings[_loss.format('kd', 'loss_weight')] = 28 * weight
     return dict(config=_student.format(''), options=settings)
 
 
@@ -42,7 +43,12 @@ variants = {
     'kd-rank-algebraic': _with_rank(surrogate='algebraic'),
     'kd-rank-exact-teacher': _with_rank(exact_teacher=True),
     'kd-positives': _model('', selector=_positive),
+    'kd-positives-w0.3': _with_kd(0.3, selector=_positive),
+    'kd-positives-w3': _with_kd(3.0, selector=_positive),
     'kd-rank-positives': _model('-rank', selector=_positive),
+    'kd-rank-positives-cosine': _model(
+        '-rank', selector=_positive, **{'distill_losses.loss_rank.form': 'cosine'}
+    ),
     'kd-foreground': _model('', channels='foreground'),
     'kd-rank-foreground': _model('-rank', channels='foreground'),
 }
