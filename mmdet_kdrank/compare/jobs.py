@@ -14,6 +14,8 @@ from mmengine.config import Config
 
 from mmdet_kdrank.jobs import Job, Training
 
+from .settings import portable_json
+
 RESULT, SAMPLES = 'result.json', 'samples.npz'
 # Raised when earlier trainings must not count any more. That there is a new version of the package
 # is no reason: each result names its commit.
@@ -52,9 +54,7 @@ class SeedTraining(Training):
         The comparison's folder may be moved, and the one that the command runs in.
         """
         content = [self.settings.to_dict(), self.depends, _TRAINING_FORMAT]
-        text = json.dumps(content, default=str)
-        for folder in (self._base, Path.cwd()):
-            text = text.replace(str(folder), '.')
+        text = portable_json(content, self._base)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def command(self, root: Path) -> list[str]:

@@ -13,6 +13,7 @@ from mmdet_kdrank.analysis.scalars import read_scalars
 from .plan import Plan
 from .plots import plot_differences, plot_seeds, plot_validation
 from .runs import TEACHER, Run
+from .settings import portable_json
 from .statistics import Statistics, adjust_for_number
 from .table import format_tables
 
@@ -42,6 +43,7 @@ def results_of(plan: Plan, runs: Sequence[Run]) -> dict:
     teacher = statistics.results(TEACHER)
     pairs = [statistics.pair(*pair) for pair in plan.comparisons]
     adjust_for_number(pairs)
+    settings = {name: config.to_dict() for name, config in plan.variants.items()}
     every = [result for each in variants.values() for result in each['runs'].values()]
     return {
         'name': plan.name,
@@ -56,7 +58,7 @@ def results_of(plan: Plan, runs: Sequence[Run]) -> dict:
         'bootstrap': statistics.bootstrap,
         'started_again': sum(result['starts'] > 1 for result in every),
         'commits': sorted({result['commit']['training'] or 'unknown' for result in every}),
-        'settings': {name: config.to_dict() for name, config in plan.variants.items()},
+        'settings': json.loads(portable_json(settings, plan.folder)),
         'pictures': plan.pictures and plan.pictures.manifest(),
         **provenance(),
     }
@@ -83,7 +85,7 @@ def write_report(plan: Plan, runs: Sequence[Run], out: Path | None = None) -> li
     }
     for path in files.values():
         path.unlink(missing_ok=True)
-    files['results.json'].write_text(json.dumps(results, indent=1, default=str) + '\n')
+    files['results.json'].write_text(json.dumps(results, indent=1) + '\n')
     files['table.md'].write_text(format_tables(results), encoding='utf-8')
     plot_differences(results['pairs'], files['differences.png'])
     by_seed = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -92,3 +93,19 @@ def _sources(dataset: dict) -> Iterator[dict]:
         return
     for each in inner:
         yield from _sources(each)
+
+
+def portable_json(content: Any, folder: Path) -> str:
+    """Write settings such that they stay the same where their folders are moved.
+
+    Args:
+        content: Configs as dicts, and what goes with them.
+        folder: Of the comparison.
+
+    Returns:
+        JSON with ``.`` for that folder, and for the one that the command runs in.
+    """
+    text = json.dumps(content, default=str)
+    for place in (folder, Path.cwd()):
+        text = text.replace(str(place), '.')
+    return text

@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import pytest
 
@@ -32,6 +33,11 @@ def test_json_holds_everything(files):
     assert results['variants']['kd']['runs']['0']['mAP'] > 0
     assert [pair['reference'] for pair in results['pairs']] == ['alone']
     assert results['pairs'][0]['measures']['mAP']['intervals']['quoted']['p_holm'] >= 0
+
+
+def test_json_names_no_place_of_this_machine(files, finished):
+    for place in (finished[0].folder, Path.cwd()):
+        assert str(place) not in files['results.json'].read_text()
 
 
 def test_table_shows_the_figures_of_the_json(files):
