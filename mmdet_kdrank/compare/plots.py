@@ -23,7 +23,7 @@ def plot_differences(pairs: list[dict], path: Path) -> bool:
     shown = [pair for pair in pairs if 'mAP' in pair['measures']]
     if not shown:
         return False
-    figure = Figure(figsize=(7, 1.2 + 0.5 * len(shown)), layout='constrained')
+    figure = Figure(figsize=(7, 1.2 + 0.4 * len(shown)), layout='constrained')
     axis = figure.subplots()
     for row, pair in enumerate(shown):
         measure = pair['measures']['mAP']
@@ -36,13 +36,13 @@ def plot_differences(pairs: list[dict], path: Path) -> bool:
             color='0.5',
         )
         if quoted:
-            axis.plot([100 * quoted['low'], 100 * quoted['high']], [row, row], color=f'C{row}')
-        axis.plot([100 * mean], [row], marker='o', color=f'C{row}')
+            axis.plot([100 * quoted['low'], 100 * quoted['high']], [row, row], color='C0')
+        axis.plot([100 * mean], [row], marker='o', color='C0')
     axis.axvline(0, color='0.3', linewidth=0.8)
     axis.set_yticks(
         range(len(shown)), [f'{pair["variant"]} − {pair["reference"]}' for pair in shown]
     )
-    axis.set(xlabel='difference in mAP, points: mean, 95 % interval, and each seed (|)')
+    figure.supxlabel('difference in mAP, points: mean, 95 % interval, and each seed (|)', size=10)
     axis.set_ylim(len(shown) - 0.5, -0.5)
     axis.grid(axis='x', alpha=0.3)
     figure.savefig(path, dpi=110)
@@ -57,7 +57,7 @@ def plot_seeds(values: Mapping[str, Mapping[int, float]], path: Path) -> None:
         path: Picture file to write.
     """
     names = list(values)
-    figure = Figure(figsize=(2 + 1.1 * len(names), 4), layout='constrained')
+    figure = Figure(figsize=(2 + min(1.1 * len(names), 12), 4), layout='constrained')
     axis = figure.subplots()
     seeds = sorted({seed for each in values.values() for seed in each})
     for number, seed in enumerate(seeds):
@@ -67,8 +67,8 @@ def plot_seeds(values: Mapping[str, Mapping[int, float]], path: Path) -> None:
             if seed in values[name]
         ]
         axis.plot(*zip(*points, strict=True), marker='o', alpha=0.7, color=f'C{number % 10}')
-    axis.set_xticks(range(len(names)), names, rotation=20, ha='right')
-    axis.set(ylabel='mAP, points; lines link the runs of one seed')
+    axis.set_xticks(range(len(names)), names, rotation=30, ha='right')
+    axis.set(ylabel='mAP, points', title='lines link the runs of one seed')
     axis.grid(axis='y', alpha=0.3)
     figure.savefig(path, dpi=110)
 

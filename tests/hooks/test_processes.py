@@ -40,7 +40,7 @@ def run(command, work_dir, config, *options, **strike):
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        timeout=300,
+        timeout=600,
         # A group of its own, for signals to all of it.
         start_new_session=True,
     )
