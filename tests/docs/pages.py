@@ -10,7 +10,8 @@ ROOT = Path(__file__).parents[2]
 PAGES = [
     ROOT / 'README.md',
     ROOT / 'CHANGELOG.md',
-    *sorted((ROOT / 'docs').rglob('*.md')),
+    # Those of docs/data/ are copies of reports, as compare.py leaves them.
+    *sorted({*(ROOT / 'docs').rglob('*.md')} - {*(ROOT / 'docs' / 'data').rglob('*.md')}),
     *sorted((ROOT / 'examples').rglob('*.md')),
 ]
 _FENCE = re.compile(r'^```(?P<info>[^`\n]*)\n(?P<text>.*?)^```$', re.MULTILINE | re.DOTALL)
