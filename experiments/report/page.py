@@ -3,7 +3,7 @@
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -21,21 +21,44 @@ PICTURE = ROOT / 'docs' / 'images' / 'evidence.png'
 FINAL = {'faster-rcnn': 'Faster R-CNN', 'retinanet': 'RetinaNet'}
 
 
-def makers(folder: Path = RESULTS) -> dict[str, Callable[[], str]]:
-    """What makes each block of the pages, by its name.
+def read_results(folder: Path = RESULTS) -> dict[str, dict]:
+    """Reads what the plans found.
 
     Args:
         folder: ``NAME/results.json`` of every plan.
 
     Returns:
+        Contents of ``results.json`` by the plan's name.
+    """
+    return {
+        path.parent.name: json.loads(path.read_text()) for path in folder.glob('*/results.json')
+    }
+
+
+def final_results(found: Mapping[str, dict]) -> dict[str, dict]:
+    """What the README shows.
+
+    Args:
+        found: Contents of ``results.json`` by the plan's name.
+
+    Returns:
+        Those of the plans in ``FINAL``, by the detector's name.
+    """
+    return {title: found[name] for name, title in FINAL.items()}
+
+
+def makers(found: Mapping[str, dict]) -> dict[str, Callable[[], str]]:
+    """What makes each block of the pages, by its name.
+
+    Args:
+        found: Contents of ``results.json`` by the plan's name.
+
+    Returns:
         ``NAME_variants``, ``NAME_pairs`` and ``NAME_origin`` of every plan with underscores for
         hyphens, and ``evidence``, the differences to KD of the plans in ``FINAL``.
     """
-    blocks: dict[str, Callable[[], str]] = {
-        'evidence': lambda: short_table(final_results(folder)),
-    }
-    for path in folder.glob('*/results.json'):
-        name, results = path.parent.name, json.loads(path.read_text())
+    blocks: dict[str, Callable[[], str]] = {'evidence': partial(short_table, final_results(found))}
+    for name, results in found.items():
         slug = name.replace('-', '_')
         blocks[f'{slug}_variants'] = partial(variant_table, results)
         blocks[f'{slug}_pairs'] = partial(pair_table, results)
@@ -43,33 +66,19 @@ def makers(folder: Path = RESULTS) -> dict[str, Callable[[], str]]:
     return blocks
 
 
-def final_results(folder: Path = RESULTS) -> dict[str, dict]:
-    """What the README shows.
-
-    Args:
-        folder: ``NAME/results.json`` of every plan.
-
-    Returns:
-        Contents of ``results.json`` by the detector's name.
-    """
-    return {
-        title: json.loads((folder / name / 'results.json').read_text())
-        for name, title in FINAL.items()
-    }
-
-
-def write(folder: Path = RESULTS, pages: tuple[Path, ...] = PAGES) -> None:
+def write(found: Mapping[str, dict], pages: tuple[Path, ...] = PAGES) -> None:
     """Fills the pages' blocks.
 
     Args:
-        folder: ``NAME/results.json`` of every plan.
+        found: Contents of ``results.json`` by the plan's name.
         pages: They are overwritten.
     """
-    made = makers(folder)
+    made = makers(found)
     for page in pages:
         page.write_text(fill(page.read_text(encoding='utf-8'), made), encoding='utf-8')
 
 
 if __name__ == '__main__':
-    write()
-    draw(json.loads(CLAIMS.read_text()), final_results(), PICTURE)
+    every = read_results()
+    write(every)
+    draw(json.loads(CLAIMS.read_text()), final_results(every), PICTURE)

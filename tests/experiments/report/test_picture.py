@@ -4,7 +4,7 @@ import json
 import pytest
 from PIL import Image
 
-from experiments.report.page import CLAIMS, RESULTS, final_results
+from experiments.report.page import CLAIMS, final_results, read_results
 from experiments.report.picture import draw
 
 
@@ -20,7 +20,7 @@ def drawn(tmp_path):
 
 
 def test_it_is_wide_and_shows_each_comparison(drawn):
-    several = final_results(RESULTS)
+    several = final_results(read_results())
     (width, height), pixels = drawn(several)
     assert width > 3 * height
     title = next(iter(several))
@@ -28,7 +28,7 @@ def test_it_is_wide_and_shows_each_comparison(drawn):
 
 
 def test_it_shows_the_runs(drawn):
-    several = final_results(RESULTS)
+    several = final_results(read_results())
     changed = copy.deepcopy(several)
     next(iter(changed.values()))['variants']['kd-rank']['runs']['0']['mAP'] += 0.05
     assert drawn(several)[1] != drawn(changed)[1]
