@@ -14,7 +14,7 @@ echo "$*" >> "$CALLS"
 case $1 in test*) echo '===== 3 passed, 1 skipped in 9.00s =====' ;; esac
 case " $FAILING " in *" $1 "*) exit 2 ;; esac
 """
-PARTS = ['setup', 'lint', 'test', 'test-slow', 'test-quick STACK=classic']
+PARTS = ['setup', 'lint', 'docs', 'test', 'test-slow', 'test-quick STACK=classic']
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def run(tmp_path):
             capture_output=True,
             text=True,
         )
-        return done.returncode, calls.read_text().splitlines(), done.stdout.splitlines()[-4:]
+        return done.returncode, calls.read_text().splitlines(), done.stdout.splitlines()[-5:]
 
     return run
 
@@ -40,18 +40,18 @@ def run(tmp_path):
 def test_all_parts_run_and_are_summed_up(run):
     status, calls, summary = run()
     assert (status, calls) == (0, PARTS)
-    assert summary[0] == 'lint: passed after 0 min'
+    assert summary[:2] == [f'{name}: passed after 0 min' for name in ('lint', 'documentation')]
     assert all(
         re.fullmatch(r'.*: passed after 0 min =+ 3 passed, 1 skipped in 9\.00s =+', line)
-        for line in summary[1:]
+        for line in summary[2:]
     )
 
 
-@pytest.mark.parametrize('index', range(1, 5))
+@pytest.mark.parametrize('index', range(1, len(PARTS)))
 def test_a_failing_part_fails_the_script_and_stops_none(run, index):
     status, calls, summary = run(PARTS[index].split()[0])
     assert (status, calls) == (1, PARTS)
-    assert ['FAILED' in line for line in summary] == [i == index for i in range(1, 5)]
+    assert ['FAILED' in line for line in summary] == [i == index for i in range(1, len(PARTS))]
 
 
 def test_without_an_environment_there_is_nothing_to_run(run):
