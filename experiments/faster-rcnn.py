@@ -22,5 +22,6 @@ pairs = [
     ('kd-rank-crank', 'kd-rank'),
     ('kd-rank-cosine', 'kd-rank'),
     ('kd-rank-all', 'kd-all'),
+    ('kd-rank-all', 'kd-rank'),
     ('kd-all', 'alone'),
 ]

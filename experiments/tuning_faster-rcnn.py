@@ -1,23 +1,24 @@
 _base_ = './_base_/tuning.py'
 _student = 'configs/shapes/faster-rcnn_r18w32-r18w16_kd{}_shapes.py'
 _loss = 'model.distill_losses.loss_{}.{}'
+_all = {'model.selector': dict(type='AllSamples')}
 
 
 def _with_rank(kd=1.0, **options):
     settings = {_loss.format('rank', key): value for key, value in options.items()}
     # 28 channels, over which MMDetection's KL averages.
     settings[_loss.format('kd', 'loss_weight')] = 28 * kd
-    return dict(config=_student.format('-rank'), options=settings)
+    return dict(config=_student.format('-rank'), options=dict(settings, **_all))
 
 
 def _with_kd(weight, **options):
-    settings = {f'model.{key}': value for key, value in options.items()}
+    settings = dict(_all, **{f'model.{key}': value for key, value in options.items()})
     settings[_loss.format('kd', 'loss_weight')] = 28 * weight
     return dict(config=_student.format(''), options=settings)
 
 
 def _model(kind, **options):
-    settings = {f'model.{key}': value for key, value in options.items()}
+    settings = dict(_all, **{f'model.{key}': value for key, value in options.items()})
     return dict(config=_student.format(kind), options=settings)
 
 
@@ -53,7 +54,19 @@ variants = {
     'kd-rank-foreground': _model('-rank', channels='foreground'),
 }
 pairs = [
+    *(
+        (f'kd-rank-{name}', 'kd-rank')
+        for name in ('w3', 'w10', 'cosine', 'standardized', 'k0.3', 'k3', 'algebraic')
+    ),
+    ('kd-rank-exact-teacher', 'kd-rank'),
+    ('kd-rank-positives', 'kd-rank'),
+    ('kd-rank-cosine-w3', 'kd-rank-cosine'),
+    ('kd-rank-standardized-w3', 'kd-rank-standardized'),
+    ('kd-rank-positives-cosine', 'kd-rank-positives'),
     ('kd-w3-rank', 'kd-w3'),
+    # The positive rows weigh about the same in both.
+    ('kd-positives', 'kd-w3'),
+    ('kd-positives-w3', 'kd-w10'),
     ('kd-rank-positives', 'kd-positives'),
     ('kd-rank-foreground', 'kd-foreground'),
 ]

@@ -32,4 +32,9 @@ variants = {
     'kd-positives': _with('kd', selector=_positive),
     'kd-rank-positives': _with('kd-rank', selector=_positive),
 }
-pairs = [('bkd-rank', 'bkd'), ('bkd-rank-w3', 'bkd'), ('kd-rank-positives', 'kd-positives')]
+pairs = [
+    *((f'kd-rank-{name}', 'kd-rank') for name in ('w0.3', 'w3', 'cosine', 'positives')),
+    ('bkd-rank', 'bkd'),
+    ('bkd-rank-w3', 'bkd'),
+    ('kd-rank-positives', 'kd-positives'),
+]

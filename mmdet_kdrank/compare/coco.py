@@ -108,7 +108,8 @@ def evaluate_boxes(
         )
     precision = evaluation.eval['precision'][:, :, :, 0, -1]
     per_class = {}
-    for column, category in enumerate(categories):
+    # COCOeval puts the categories into the order of their ids.
+    for column, category in enumerate(evaluation.params.catIds):
         values = precision[:, :, column]
         values = values[values > -1]
         per_class[coco.cats[category]['name']] = float(values.mean()) if values.size else None

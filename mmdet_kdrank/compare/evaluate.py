@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 from pathlib import Path
 
@@ -66,11 +67,12 @@ def evaluate(
     agreement = reference.result() if reference else {}
     scalars = read_scalars(folder)
     state = json.loads((folder / 'train.json').read_text())
+    seconds = seconds_per_iteration(scalars)
     result = {
         **measures,
         'ECE': calibration_error(matches),
         **{key: agreement[key] for key in ('tau', 'top1', 'boxes', 'reason') if key in agreement},
-        'seconds_per_iteration': seconds_per_iteration(scalars),
+        'seconds_per_iteration': None if math.isnan(seconds) else seconds,
         'peak_memory_mib': state['peak_memory'],
         'peak_cuda_memory_mib': max((each.get('memory', 0) for each in scalars), default=0) or None,
         'iterations': max((each['step'] for each in scalars if 'loss' in each), default=0),

@@ -7,7 +7,6 @@ import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from mmdet_kdrank.analysis.provenance import provenance
 from mmdet_kdrank.analysis.scalars import read_scalars
 
 from .plan import Plan
@@ -44,23 +43,21 @@ def results_of(plan: Plan, runs: Sequence[Run]) -> dict:
     pairs = [statistics.pair(*pair) for pair in plan.comparisons]
     adjust_for_number(pairs)
     settings = {name: config.to_dict() for name, config in plan.variants.items()}
-    every = [result for each in variants.values() for result in each['runs'].values()]
+    students = [result for each in variants.values() for result in each['runs'].values()]
     return {
         'name': plan.name,
         'baseline': plan.baseline,
         'seeds': list(plan.seeds),
-        'runs_done': len(every),
+        'runs_done': len(students),
         'runs_planned': len(plan.seeds) * len(plan.variants),
         'teacher': teacher and {'summary': statistics.summary(TEACHER), 'runs': teacher},
         'no_agreement': _no_agreement(variants),
         'variants': variants,
         'pairs': pairs,
         'bootstrap': statistics.bootstrap,
-        'started_again': sum(result['starts'] > 1 for result in every),
-        'commits': sorted({result['commit']['training'] or 'unknown' for result in every}),
         'settings': json.loads(portable_json(settings, plan.folder)),
         'pictures': plan.pictures and plan.pictures.manifest(),
-        **provenance(),
+        **_origin([*students, *teacher.values()]),
     }
 
 
@@ -103,6 +100,22 @@ def write_report(plan: Plan, runs: Sequence[Run], out: Path | None = None) -> li
         return written
     out.mkdir(parents=True, exist_ok=True)
     return [Path(shutil.copy(path, out / path.name)) for path in written]
+
+
+def _origin(results: Sequence[dict]) -> dict:
+    """Where trainings and evaluations come from, as each of them wrote it down."""
+    commits = [(result['commit']['training'] or 'unknown').split(', ') for result in results]
+    dates = sorted(result['date'] for result in results)
+    return {
+        'started_again': sum(result['starts'] > 1 for result in results),
+        'commits': sorted({each for those in commits for each in those}),
+        'dates': [dates[0], dates[-1]],
+        'hardware': sorted({result['hardware'] for result in results}),
+        'versions': {
+            name: sorted({result['versions'][name] for result in results})
+            for name in results[0]['versions']
+        },
+    }
 
 
 def _no_agreement(variants: Mapping[str, dict]) -> str:

@@ -81,12 +81,14 @@ def pair_table(results: dict) -> str:
     """
     rows = []
     for pair in results['pairs']:
+        measures = pair['measures']
         cells = [
-            _difference(pair['measures'].get(key), scale, digits)
-            for key, _, scale, digits in _DIFFERENCES
+            _difference(measures.get(key), scale, digits) for key, _, scale, digits in _DIFFERENCES
         ]
+        cells.insert(1, _holm(measures.get('mAP')))
         rows.append([f'{pair["variant"]} − {pair["reference"]}', str(len(pair['seeds'])), *cells])
-    return _table(['difference', 'seeds', *(title for _, title, _, _ in _DIFFERENCES)], rows)
+    first, *others = (title for _, title, _, _ in _DIFFERENCES)
+    return _table(['difference', 'seeds', first, "its p, Holm's", *others], rows)
 
 
 def short_table(several: Mapping[str, dict]) -> str:
@@ -123,7 +125,7 @@ def _short(name: str, results: dict) -> tuple[str, str]:
 
 
 def format_origin(results: dict) -> str:
-    """Say when, on what and with which commit and versions the runs were made.
+    """Say when, on what and with which commits and versions the runs were made.
 
     Args:
         results: The content of ``results.json``.
@@ -131,12 +133,15 @@ def format_origin(results: dict) -> str:
     Returns:
         One paragraph.
     """
-    versions = ', '.join(f'{name} {version}' for name, version in results['versions'].items())
-    commits = ', '.join(results['commits'])
+    versions = ', '.join(
+        f'{name} {" and ".join(found)}' for name, found in results['versions'].items()
+    )
+    first, last = (date[:16].replace('T', ' ') for date in results['dates'])
     again = results['started_again']
-    resumed = f'{again} runs were stopped and gone on with. ' if again else ''
-    return resumed + (
-        f'{results["date"]}, {results["hardware"]}, {versions}. Commit of the runs: {commits}. '
+    resumed = f' Stopped and gone on with: {again}.' if again else ''
+    return (
+        f'Runs evaluated from {first} to {last} UTC on {" and ".join(results["hardware"])}; '
+        f'{versions}. Commits of the trainings: {", ".join(results["commits"])}.{resumed} '
         f'Seeds: {", ".join(map(str, results["seeds"]))}.'
     )
 
@@ -160,7 +165,8 @@ def _pairs(results: dict) -> list[str]:
     if any(len(pair['seeds']) > 1 for pair in results['pairs']):
         parts.append(
             'Mean difference between runs of the same seed, [95 % interval] and p-value, seeds and '
-            'images both taken as drawn by chance; p is not adjusted for the number of pairs.'
+            'images both taken as drawn by chance. p is not adjusted for the number of pairs; '
+            "Holm's, of the mAP, is."
         )
     if any(len(pair['seeds']) < 2 for pair in results['pairs']):
         parts.append(
@@ -176,11 +182,10 @@ def _intervals(results: dict) -> list[str]:
         found = pair['measures'].get('mAP', {}).get('intervals', {})
         if 'quoted' in found:
             cells = [_interval(found[kind], 100, 2) for kind in _KINDS]
-            holm = f'{found["quoted"]["p_holm"]:.2g}'
-            rows.append([f'{pair["variant"]} − {pair["reference"]}', *cells, holm])
+            rows.append([f'{pair["variant"]} − {pair["reference"]}', *cells])
     if not rows:
         return []
-    header = ['mAP', 'over seeds', 'over images', 'crossed', 'seeds + images', "p, Holm's"]
+    header = ['mAP', 'over seeds', 'over images', 'crossed', 'seeds + images']
     legend = (
         'Over seeds: paired t. Over images: paired bootstrap, given these runs. Crossed: bootstrap '
         'of both, which is too narrow with few seeds. Seeds + images: t interval with both '
@@ -221,6 +226,11 @@ def _difference(measure: dict | None, scale: float, digits: int, p: bool = True)
     text = _signed(measure['difference'], scale, digits)
     quoted = measure.get('intervals', {}).get('quoted')
     return f'{text} {_interval(quoted, scale, digits, p)}' if quoted else text
+
+
+def _holm(measure: dict | None) -> str:
+    quoted = (measure or {}).get('intervals', {}).get('quoted')
+    return f'{quoted["p_holm"]:.2g}' if quoted else _UNKNOWN
 
 
 def _interval(interval: dict, scale: float, digits: int, p: bool = True) -> str:

@@ -95,6 +95,9 @@ def finish():
             iterations=4,
             starts=2 if run.variant == 'kd' else 1,
             commit=dict(training='abc', evaluation='abc'),
+            date=f'2026-01-0{1 + run.seed}T10:00:00+00:00',
+            hardware='2 x abacus' if run.seed else '3 x abacus',
+            versions={'torch': '2.9'},
         )
         for job in run.jobs:
             job.folder.mkdir(parents=True, exist_ok=True)

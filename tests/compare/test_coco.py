@@ -8,7 +8,14 @@ from mmengine.structures import InstanceData
 
 from mmdet_kdrank.compare.coco import Detections, evaluate_boxes
 from mmdet_kdrank.errors import DataError
-from tests.compare.fabricated import CLASSES, annotations, coco_evaluation, detections, open_coco
+from tests.compare.fabricated import (
+    CLASSES,
+    FoundRows,
+    annotations,
+    coco_evaluation,
+    detections,
+    open_coco,
+)
 
 KEYS = ('mAP', 'AP50', 'AP75', 'AP_s', 'AP_m', 'AP_l')
 
@@ -58,6 +65,15 @@ def test_measures_are_those_of_cocometric(content, tmp_path):
     for name in CLASSES[:-1]:
         expected_ap = expected[f'coco/{name}_precision']
         assert measures['per_class'][name] == pytest.approx(expected_ap, abs=6e-4)
+
+
+def test_classes_keep_their_names_in_any_order_of_the_file(content):
+    found = FoundRows(detections(content))
+    expected, _ = evaluate_boxes(open_coco(content), CLASSES, found)
+    content['categories'] = content['categories'][::-1]
+    measures, _ = evaluate_boxes(open_coco(content), CLASSES, found)
+    assert measures['per_class'] == expected['per_class']
+    assert len(set(measures['per_class'].values())) == len(CLASSES)
 
 
 def test_class_without_objects_has_no_precision(content):

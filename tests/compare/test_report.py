@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from mmdet_kdrank.compare.report import results_of, write_report
-from mmdet_kdrank.compare.table import short_table
+from mmdet_kdrank.compare.table import format_origin, short_table
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def test_files_are_written_and_copied(files, finished, tmp_path):
 
 def test_json_holds_everything(files):
     results = json.loads(files['results.json'].read_text())
-    assert {'date', 'hardware', 'versions', 'settings', 'pictures', 'bootstrap'} <= set(results)
+    assert {'dates', 'hardware', 'versions', 'settings', 'pictures', 'bootstrap'} <= set(results)
     assert (results['runs_done'], results['runs_planned'], results['commits']) == (6, 6, ['abc'])
     assert results['variants']['kd']['runs']['0']['mAP'] > 0
     assert [pair['reference'] for pair in results['pairs']] == ['alone']
@@ -53,7 +53,26 @@ def test_table_shows_the_figures_of_the_json(files):
     assert cell.startswith(f'{100 * measure["difference"]:+.2f} [{100 * quoted["low"]:+.2f}, ')
     assert list(rows(text, 'AP by class')) == ['ant', 'bee', 'cat']
     assert 'Not finished' not in text and 'No τ' not in text
-    assert '3 runs were stopped and gone on with.' in text
+    assert 'Stopped and gone on with: 3.' in text
+
+
+def test_origin_is_that_of_the_runs_and_their_teacher(finished):
+    plan, runs = finished
+    teacher = runs[0]
+    assert teacher.variant == 'teacher'
+    result = teacher.result() | dict(
+        starts=2,
+        commit=dict(training='old, abc', evaluation='abc'),
+        date='2025-12-31T09:30:00+00:00',
+    )
+    (teacher.training.folder / 'result.json').write_text(json.dumps(result))
+    found = results_of(plan, runs)
+    assert found['commits'] == ['abc', 'old']
+    assert found['started_again'] == 4
+    assert found['dates'] == ['2025-12-31T09:30:00+00:00', '2026-01-03T10:00:00+00:00']
+    assert found['hardware'] == ['2 x abacus', '3 x abacus']
+    assert found['versions'] == {'torch': ['2.9']}
+    assert 'from 2025-12-31 09:30 to 2026-01-03 10:00 UTC' in format_origin(found)
 
 
 def test_unfinished_comparison_says_so(finished):
