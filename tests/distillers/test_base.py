@@ -189,7 +189,12 @@ def test_a_loss_that_asks_gets_labels_as_columns(teacher, monkeypatch):
     source = teacher(FASTER, meta=dict(dataset_meta=dict(classes=tuple('abcde'))))
     student = small_config(FASTER, num_classes=3)
     model = build(
-        distiller_config(student, *source, distill_losses=dict(loss_label=dict(type='LabelLoss')))
+        distiller_config(
+            student,
+            *source,
+            distill_losses=dict(loss_label=dict(type='LabelLoss')),
+            selector=dict(type='AllSamples'),
+        )
     )
     seen = []
     model.distill_losses['loss_label'].register_forward_hook(

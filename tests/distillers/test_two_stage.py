@@ -45,22 +45,26 @@ def cascade(tmp_path):
     return build(distiller_config(small_config(CASCADE), teacher, checkpoint))
 
 
-def test_both_sides_classify_the_students_sampled_rois(distiller):
+def test_both_sides_classify_the_students_positive_rois(distiller):
     seen = {}
     head = distiller.roi_head.bbox_head
 
     def remember(arguments, _):
-        seen.update(student=arguments['cls_score'], rois=arguments['rois'])
+        seen.update(
+            student=arguments['cls_score'], rois=arguments['rois'], labels=arguments['labels']
+        )
 
-    with watch_method(head, 'loss_and_target', remember):
+    with watch_method(head, 'loss', remember):
         losses = training_losses(distiller)
     teacher = distiller._teacher.model
     inputs = distiller.data_preprocessor(raw_batch(), training=True)['inputs']
     features = teacher.extract_feat(inputs)
     expected = teacher.roi_head._bbox_forward(features, seen['rois'])['cls_score']
     assert seen['rois'].shape == (48, 5)
+    positive = seen['labels'] < 5
+    assert 0 < positive.sum() < 48
     # Textbook: KL of each RoI, mean over RoIs and channels.
-    target, pred = expected.softmax(1), seen['student'].log_softmax(1)
+    target, pred = expected[positive].softmax(1), seen['student'][positive].log_softmax(1)
     by_hand = (target * (target.log() - pred)).mean()
     torch.testing.assert_close(losses['loss_kd'], by_hand, rtol=1e-4, atol=1e-7)
     assert {'loss_kd', 'loss_rank', 'distill_tau', 'distill_top1'} < losses.keys()
@@ -135,7 +139,8 @@ def test_foreground_channels_only(tmp_path):
     config = small_config(FASTER)
     checkpoint = save_teacher(config, tmp_path / 'teacher.pth')
     seen = []
-    model = build(distiller_config(config, config, checkpoint, channels='foreground'))
+    options = dict(channels='foreground', selector=dict(type='AllSamples'))
+    model = build(distiller_config(config, config, checkpoint, **options))
     with watch_forward(
         model.distill_losses['loss_kd'], lambda arguments, _: seen.append(arguments['pred'])
     ):
@@ -152,7 +157,8 @@ def test_a_subset_in_another_order_is_matched_by_name(tmp_path, monkeypatch):
         'mmdet_kdrank.distillers.base.training_classes', lambda: ('d', 'a', 'zebra')
     )
     student = small_config(FASTER, num_classes=3)
-    model = build(distiller_config(student, teacher, checkpoint, distill_losses=dict(loss_kd=KD)))
+    options = dict(distill_losses=dict(loss_kd=KD), selector=dict(type='AllSamples'))
+    model = build(distiller_config(student, teacher, checkpoint, **options))
     seen = {}
     with (
         watch_method(
