@@ -5,7 +5,7 @@ from __future__ import annotations
 from mmdet_kdrank.ops import kendall_tau
 
 from .claim import Check, Claim, number
-from .descent import descend, random_start, shares_reached
+from .descent import SAME_VALUES, descend, random_start, shares_reached
 from .logits import LogitSet
 from .terms import Term, base_name, kd, rank, together
 
@@ -21,6 +21,28 @@ def residual(term: Term, logits: LogitSet) -> float:
     """
     there = term.gradient(logits, logits.teacher).norm(dim=1).mean()
     return float(there / term.gradient(logits, random_start(logits)).norm(dim=1).mean())
+
+
+def limits(data: dict) -> str:
+    """Where the claim ends, with the runs that got to the order and to the values.
+
+    Args:
+        data: The claim's.
+    """
+    first = next(iter(data.values()))['terms']
+    base = next(iter(first))
+    steps = first[base]['steps'][-1]
+    orders = ', '.join(f'{100 * found["terms"][base]["order"]:.0f} %' for found in data.values())
+    values = max(term['values'] for found in data.values() for term in found['terms'].values())
+    whose = f'At most {100 * values:.0f} % of the runs' if values else 'No run'
+    return (
+        'A row of logits has no poor optimum under KL, which is convex in them. After '
+        f"{steps} steps of {base} {orders} of the runs ({', '.join(data)}) are at the teacher's "
+        f"order. {whose} of any loss ended at the teacher's logits (within {SAME_VALUES:g}, root "
+        'mean square). Rank alone says nothing of the values, and the plain form does not rest at '
+        's = t, so that beside KL it keeps KL from its last digits. Nothing of this shows what '
+        'happens to the weights of a network.'
+    )
 
 
 def claim(sets: list[LogitSet]) -> Claim:
@@ -80,9 +102,6 @@ def claim(sets: list[LogitSet]) -> Claim:
         'a reading of the abstract of arXiv 2409.17823 (the ranking loss helps to avoid poor '
         'optima)',
         checks,
-        'A row of logits has no poor optimum under KL, which is convex in them: what rank changes '
-        'here is how soon the order is right. Rank alone says nothing of the values, and the plain '
-        'form does not rest at s = t, so that beside KL it keeps KL from its last digits. Nothing '
-        'of this shows what happens to the weights of a network.',
+        limits(data),
         data,
     )

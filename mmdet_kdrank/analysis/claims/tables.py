@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+from .scale import at_ends
+
 
 def cell(value: float) -> str:
     """A number in two digits or three.
@@ -94,6 +96,27 @@ _CASES = (
 )
 
 
+def _scale(data: dict) -> str:
+    sides = [(name, side) for name, found in data.items() for side in found]
+    return (
+        'Logits x 1/4 and x 4: the lower cosine with the gradient at x 1, and the larger length of '
+        'the gradient over the smaller.\n\n'
+        + table(
+            ['loss', *(f'{name}, {side}' for name, side in sides)],
+            [
+                [
+                    term,
+                    *(
+                        ', '.join(map(cell, at_ends(data[name][side][term])))
+                        for name, side in sides
+                    ),
+                ]
+                for term in next(iter(data.values()))['student']
+            ],
+        )
+    )
+
+
 def _optima(data: dict) -> str:
     return (
         'Share of the runs that end at the order of the teacher, its distribution, its logits; and '
@@ -130,6 +153,7 @@ TABLES: dict[str, Callable[[dict], str]] = {
     'gradient': _gradient,
     'rebalance': _rebalance,
     'counterexamples': _counterexamples,
+    'scale': _scale,
     'optima': _optima,
     'steepness': _steepness,
 }

@@ -1,5 +1,8 @@
 import json
 
+import pytest
+
+from mmdet_kdrank.analysis.claims import agreement, optima, scale
 from mmdet_kdrank.analysis.claims.page import page_of
 from tests.analysis.claims.sets import ROOT
 
@@ -8,6 +11,13 @@ RECORD = json.loads((ROOT / 'docs' / 'data' / 'claims.json').read_text())
 
 def test_the_page_in_the_docs_is_that_of_the_data():
     assert (ROOT / 'docs' / 'claims.md').read_text() == page_of(RECORD)
+
+
+@pytest.mark.parametrize('module', [agreement, optima, scale], ids=lambda each: each.__name__)
+def test_a_verdict_that_cites_numbers_has_those_of_the_data(module):
+    key = module.__name__.rsplit('.', 1)[-1]
+    [claim] = [claim for claim in RECORD['claims'] if claim['key'] == key]
+    assert claim['limits'] == module.limits(claim['data'])
 
 
 def test_every_picture_is_there():

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from mmdet_kdrank.analysis.claims.scale import FACTORS, response
+from mmdet_kdrank.analysis.claims.scale import FACTORS, at_ends, limits, response
 from mmdet_kdrank.analysis.claims.terms import kd, rank
 from tests.analysis.claims.sets import each_set
 
@@ -32,3 +32,20 @@ def test_the_length_falls_as_one_over_the_students_scale(logits):
     assert max(teacher) / min(teacher) < 1.01
     losses = within(rows, 'loss')
     assert max(losses) - min(losses) < 1e-2
+
+
+def test_the_verdict_says_where_kl_does_better():
+    def rows(cosine, length):
+        pairs = [(cosine, 1 / length), (1.0, 1.0), (1.0, 1.0)]
+        return [
+            {'factor': factor, 'cosine': at, 'length': long}
+            for factor, (at, long) in zip((0.25, 1.0, 4.0), pairs, strict=True)
+        ]
+
+    assert at_ends(rows(0.5, 3.0)) == (0.5, 3.0)
+    first = {'KL, T = 1': rows(0.5, 2.0), 'rank': rows(0.9, 3.0)}
+    second = {'KL, T = 1': rows(0.95, 4.0), 'rank': rows(0.9, 3.0)}
+    text = limits({'rows': {'student': first, 'teacher': second}})
+    assert 'turns further in 1 of 2 cases' in text
+    assert 'its length better in 1 (rows, student).' in text
+    assert 'its length better in 0. ' in limits({'rows': {'teacher': second}})
