@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
     validation = Validation(runs[0].config, args.images)
     summary = confusion_summary(box_logits(students, teacher, validation))
     folder = out_folder(args, 'confusion')
-    write_json(folder / 'confusion.json', summary, runs)
+    write_json(folder / 'confusion.json', summary, runs, teacher)
     plot_confusion(summary, folder / 'confusion.png')
     print(_table(summary), f'\nwrote {folder}/confusion.json and confusion.png')
     return 0

@@ -10,6 +10,7 @@ from typing import Any
 from mmdet_kdrank.analysis.finished_run import FinishedRun
 from mmdet_kdrank.analysis.provenance import provenance
 from mmdet_kdrank.analysis.revision import commit
+from mmdet_kdrank.distillers.teacher import Teacher
 
 
 def runs_of(args: argparse.Namespace) -> list[FinishedRun]:
@@ -31,10 +32,13 @@ def out_folder(args: argparse.Namespace, command: str) -> Path:
     return folder
 
 
-def write_json(path: Path, results: dict[str, Any], runs: list[FinishedRun]) -> None:
-    """Write results with where they come from."""
+def write_json(
+    path: Path, results: dict[str, Any], runs: list[FinishedRun], teacher: Teacher | None = None
+) -> None:
+    """Write results with where they come from; ``teacher`` is what the runs were set against."""
     origin = {
         'runs': {str(run.work_dir): str(run.checkpoint) for run in runs},
+        **({'teacher': teacher.checkpoint} if teacher is not None else {}),
         'commit': commit(),
         **provenance(),
     }

@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
         'score_edges': SCORE_EDGES,
         'students': {name: _as_json(found) for name, found in rankings.items()},
     }
-    write_json(folder / 'ranking.json', results, runs)
+    write_json(folder / 'ranking.json', results, runs, teacher)
     plot_rankings(rankings, boxes.classes, SCORE_EDGES, folder / 'ranking.png')
     print(_table(rankings), f'\nwrote {folder}/ranking.json and ranking.png')
     return 0

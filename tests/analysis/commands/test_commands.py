@@ -4,6 +4,7 @@ import cv2
 import pytest
 
 from mmdet_kdrank.analysis.cli import main
+from mmdet_kdrank.analysis.finished_run import FinishedRun
 from tests.detectors import FASTER, RETINA
 
 
@@ -24,7 +25,10 @@ def test_confusion(runs, tmp_path, capsys):
     for each in found['students'].values():
         assert sum(map(sum, each['counts'])) == found['boxes']
         assert set(each['among_similar']) == {'1', '3', '5'}
-    assert {'commit', 'versions', 'hardware', 'date', 'runs'} <= set(found)
+    assert {'commit', 'versions', 'hardware', 'date'} <= set(found)
+    alone, taught = map(FinishedRun, runs)
+    assert found['runs'] == {str(run.work_dir): str(run.checkpoint) for run in (alone, taught)}
+    assert found['teacher'] == taught.teacher.checkpoint
     assert cv2.imread(str(tmp_path / 'out' / 'confusion.png')) is not None
     assert f'| {runs[1].name} |' in capsys.readouterr().out
 
@@ -44,6 +48,7 @@ def test_the_teacher_itself_agrees_with_itself(runs, tmp_path):
     found = call(tmp_path, 'ranking', runs[0], runs[1], '--teacher', runs[0])
     assert found['students'][runs[0].name]['tau'] == pytest.approx(1, abs=0.02)
     assert found['students'][runs[0].name]['topk']['1'] == 1
+    assert found['teacher'] == str(FinishedRun(runs[0]).checkpoint)
 
 
 def test_pictures(runs, tmp_path, monkeypatch):
