@@ -2,9 +2,13 @@ import json
 
 import cv2
 import pytest
+import torch
+from mmdet.models import BaseDetector
+from mmdet.structures import DetDataSample
 
 from mmdet_kdrank.analysis.cli import main
 from mmdet_kdrank.analysis.finished_run import FinishedRun
+from mmdet_kdrank.analysis.validation import Validation
 from tests.detectors import FASTER, RETINA
 
 
@@ -80,9 +84,21 @@ def test_runs_without_a_teacher_are_told_to_give_one(trained_run, tmp_path, caps
     assert '--teacher' in capsys.readouterr().err
 
 
-def test_detections_that_are_not_drawn_do_not_count(runs, tmp_path):
-    found = call(tmp_path, 'pictures', *runs, '--score', 1)
-    assert all(each[run.name] == 0 for each in found['images'] for run in runs)
+@pytest.mark.parametrize(('score', 'expected'), [(0.5, 1), (0.75, 0)])
+def test_detections_that_are_not_drawn_do_not_count(runs, tmp_path, monkeypatch, score, expected):
+    """Every box is found, with a score of 0.5."""
+    truths = {each.path: each.truth for each in Validation(FinishedRun(runs[0]).config)}
+
+    def find_all(self, batch):
+        (sample,) = batch['data_samples']
+        found = truths[sample.img_path].clone()
+        found.scores = torch.full((len(found),), 0.5)
+        return [DetDataSample(pred_instances=found)]
+
+    monkeypatch.setattr(BaseDetector, 'test_step', find_all)
+    found = call(tmp_path, 'pictures', *runs, '--score', score)
+    assert len(found['images']) == 4
+    assert all(each[run.name] == expected for each in found['images'] for run in runs)
 
 
 def test_report(runs, tmp_path, capsys):
