@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from matplotlib.figure import Figure
 from mmdet.utils import register_all_modules
 from mmengine.config import Config
 from mmengine.runner import Runner
@@ -21,6 +22,19 @@ SEEN = {
     FASTER: dict(rpn=dict(max_per_img=20), rcnn=dict(score_thr=0.0, max_per_img=20)),
     RETINA: dict(score_thr=0.0, nms_pre=50, max_per_img=20),
 }
+
+
+@pytest.fixture
+def saved(monkeypatch) -> list[Figure]:
+    """The figures that were saved, whose axes hold what is drawn."""
+    figures, save = [], Figure.savefig
+
+    def keep(self: Figure, *args, **kwargs) -> None:
+        figures.append(self)
+        save(self, *args, **kwargs)
+
+    monkeypatch.setattr(Figure, 'savefig', keep)
+    return figures
 
 
 @pytest.fixture(scope='session')

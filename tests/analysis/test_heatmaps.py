@@ -19,17 +19,37 @@ def drawn(tmp_path, found):
     return cv2.imread(str(path))
 
 
+def matrices(figure):
+    """What the panels show, by title; what is left out is NaN."""
+    panels = [axes for axes in figure.axes if axes.get_images()]
+    return {axes.get_title(): axes.get_images()[0].get_array().filled(np.nan) for axes in panels}
+
+
 @pytest.mark.parametrize('number', [1, 3, 60])
-def test_any_number_of_classes_is_drawn(tmp_path, number):
-    assert drawn(tmp_path, summary(number, one=np.eye(number, dtype=int).tolist())).std() > 0
+def test_any_number_of_classes_is_drawn(tmp_path, saved, number):
+    found = summary(number, one=np.ones((number, number), int).tolist())
+    assert drawn(tmp_path, found) is not None
+    itself = np.eye(number, dtype=bool)
+    teacher, one = matrices(saved[0]).values()
+    np.testing.assert_array_equal(teacher, np.where(itself, np.nan, 0))
+    np.testing.assert_array_equal(one, np.where(itself, np.nan, 1 / number))
+    named = [label.get_text() for label in saved[0].axes[0].get_xticklabels()]
+    assert named == (found['classes'] if number <= 40 else [])
 
 
-def test_colours_are_the_shares_of_what_is_wrong(tmp_path):
-    counts = np.array([[5, 2, 1], [1, 6, 1], [2, 2, 4]])
-    first = drawn(tmp_path, summary(3, one=counts.tolist()))
-    assert np.array_equal(first, drawn(tmp_path, summary(3, one=(2 * counts).tolist())))
-    other = drawn(tmp_path, summary(3, one=counts[:, [0, 2, 1]].tolist()))
-    assert not np.array_equal(first, other)
+def test_colours_are_the_shares_of_what_is_wrong(tmp_path, saved):
+    counts = [[5, 2, 1], [1, 6, 3], [2, 2, 4]]
+    alike = [[0.7, 0.2, 0.1], [0.3, 0.6, 0.1], [0.0, 0.5, 0.5]]
+    drawn(tmp_path, {**summary(3, one=counts), 'similarity': alike})
+    nan = np.nan
+    shown = matrices(saved[0])
+    np.testing.assert_array_equal(
+        shown["teacher's mean score"], [[nan, 0.2, 0.1], [0.3, nan, 0.1], [0.0, 0.5, nan]]
+    )
+    np.testing.assert_array_equal(
+        shown['one: 50.0 % right'],
+        [[nan, 2 / 8, 1 / 8], [1 / 10, nan, 3 / 10], [2 / 8, 2 / 8, nan]],
+    )
 
 
 def test_every_student_has_a_panel(tmp_path):

@@ -19,6 +19,17 @@ def test_a_panel_is_drawn_for_light_and_for_dark_screens():
     assert light != dark
 
 
+def test_lines_are_the_values_and_the_second_runs_are_dashed(saved):
+    other = ([1, 3], [0.5, 0.75])
+    plots('Both', [Panel('loss', {'a': {'kd': LINE, 'none': ([], [])}, 'b': {'kd': other}})])
+    for drawing in saved:
+        lines = {line.get_label(): line for line in drawing.axes[0].get_lines()}
+        shown = {n: (list(x.get_xdata()), list(x.get_ydata())) for n, x in lines.items()}
+        assert shown == {'a, kd': LINE, 'b, kd': other}
+        assert [line.get_linestyle() for line in lines.values()] == ['-', '--']
+    assert len(saved) == 2
+
+
 def test_the_alternative_text_has_the_ends_of_each_line():
     text = plots('Both', [Panel('loss', {'a': {'kd': LINE}, 'b': {'kd': LINE}})])
     assert 'loss: a kd from 0.5 to 0.125; b kd from 0.5 to 0.125.' in text
