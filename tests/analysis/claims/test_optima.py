@@ -19,11 +19,11 @@ def test_rank_reaches_the_order_and_kl_the_distribution(logits):
         for name, term in {'kl': kd(logits), 'rank': rank(), 'both': together(logits)}.items()
     }
     assert reached['kl'][0] < 0.2
-    assert reached['kl'][1] > 0.7
-    assert reached['rank'][0] > 0.9
+    assert reached['kl'][1] >= 0.95
+    assert reached['rank'][0] >= 0.95
     assert reached['rank'][1] < 0.2
-    assert reached['both'][0] > 0.9
-    assert reached['both'][1] > 0.7
+    assert min(reached['both'][:2]) >= 0.95
+    assert all(values == 0 for _, _, values in reached.values())
 
 
 @each_set

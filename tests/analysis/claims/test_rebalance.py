@@ -32,7 +32,12 @@ def test_the_gradient_moves_to_unlikely_classes_with_the_weight(logits):
     shares = [gradient_share(kd(logits).gradient(logits), logits)]
     shares += [gradient_share(together(logits, w).gradient(logits), logits) for w in (0.25, 1, 4)]
     assert shares == sorted(shares)
-    assert shares[2] > 1.4 * shares[0]
+    # The page's bound, which foreground rows do not keep: 1.6, here as on the page, since the
+    # student errs there on unlikely classes, which have a part of KL's gradient already.
+    if logits.name == 'foreground':
+        assert 1.5 < shares[2] / shares[0] < 2
+    else:
+        assert shares[2] >= 2 * shares[0]
 
 
 @each_set
