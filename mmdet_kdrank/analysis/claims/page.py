@@ -40,8 +40,8 @@ logits. Heads with sigmoids get binary KD in KL's place, and no DKD. Every rando
 _CAPTIONS = {
     'gradient': 'Above: the gradient on a class against the probability that the teacher gives it, '
     'likely classes to the left; medians. KL falls with it, temperatures flatten the fall, MSE and '
-    'rank are level. Below: what the unlikely classes get of the sum, to which the few classes on '
-    'which the student errs badly add most; 1 would be their fair part.',
+    'rank fall far less or not at all. Below: what the unlikely classes get of the sum, to which '
+    'the few classes on which the student errs badly add most; 1 would be their fair part.',
     'rebalance': 'Above: the part of the unlikely classes against the weight of rank beside KL. '
     'Below: how well they are ordered before and after descending each loss from the student.',
     'counterexamples': 'Black is KL. Where a line falls below it, the ranking loss gives less: '
