@@ -1,25 +1,22 @@
 _base_ = './_base_/tuning.py'
 _student = 'configs/shapes/faster-rcnn_r18w32-r18w16_kd{}_shapes.py'
-_loss = 'model.distill_losses.loss_{}.{}'
-_all = {'model.selector': dict(type='AllSamples')}
-
-
-def _with_rank(kd=1.0, **options):
-    settings = {_loss.format('rank', key): value for key, value in options.items()}
-    # 28 channels, over which MMDetection's KL averages.
-    settings[_loss.format('kd', 'loss_weight')] = 28 * kd
-    return dict(config=_student.format('-rank'), options=dict(settings, **_all))
-
-
-def _with_kd(weight, **options):
-    settings = dict(_all, **{f'model.{key}': value for key, value in options.items()})
-    settings[_loss.format('kd', 'loss_weight')] = 28 * weight
-    return dict(config=_student.format(''), options=settings)
+_loss = 'distill_losses.loss_{}.{}'
 
 
 def _model(kind, **options):
-    settings = dict(_all, **{f'model.{key}': value for key, value in options.items()})
-    return dict(config=_student.format(kind), options=settings)
+    settings = {'selector': dict(type='AllSamples'), **options}
+    options = {f'model.{key}': value for key, value in settings.items()}
+    return dict(config=_student.format(kind), options=options)
+
+
+def _with_kd(weight, kind='', **options):
+    # 28 channels, over which MMDetection's KL averages.
+    return _model(kind, **options, **{_loss.format('kd', 'loss_weight'): 28 * weight})
+
+
+def _with_rank(kd=1.0, **options):
+    options = {_loss.format('rank', key): value for key, value in options.items()}
+    return _with_kd(kd, kind='-rank', **options)
 
 
 _positive = dict(type='PositiveSamples')
@@ -53,13 +50,9 @@ variants = {
     'kd-foreground': _model('', channels='foreground'),
     'kd-rank-foreground': _model('-rank', channels='foreground'),
 }
+_of_rank = ('w3', 'w10', 'cosine', 'standardized', 'k0.3', 'k3', 'algebraic', 'exact-teacher')
 pairs = [
-    *(
-        (f'kd-rank-{name}', 'kd-rank')
-        for name in ('w3', 'w10', 'cosine', 'standardized', 'k0.3', 'k3', 'algebraic')
-    ),
-    ('kd-rank-exact-teacher', 'kd-rank'),
-    ('kd-rank-positives', 'kd-rank'),
+    *((f'kd-rank-{name}', 'kd-rank') for name in (*_of_rank, 'positives')),
     ('kd-rank-cosine-w3', 'kd-rank-cosine'),
     ('kd-rank-standardized-w3', 'kd-rank-standardized'),
     ('kd-rank-positives-cosine', 'kd-rank-positives'),

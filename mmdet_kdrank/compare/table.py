@@ -224,13 +224,17 @@ def _difference(measure: dict | None, scale: float, digits: int, p: bool = True)
     if measure is None:
         return _UNKNOWN
     text = _signed(measure['difference'], scale, digits)
-    quoted = measure.get('intervals', {}).get('quoted')
+    quoted = _quoted(measure)
     return f'{text} {_interval(quoted, scale, digits, p)}' if quoted else text
 
 
 def _holm(measure: dict | None) -> str:
-    quoted = (measure or {}).get('intervals', {}).get('quoted')
+    quoted = _quoted(measure)
     return f'{quoted["p_holm"]:.2g}' if quoted else _UNKNOWN
+
+
+def _quoted(measure: dict | None) -> dict | None:
+    return (measure or {}).get('intervals', {}).get('quoted')
 
 
 def _interval(interval: dict, scale: float, digits: int, p: bool = True) -> str:
