@@ -15,7 +15,7 @@ from benchmarks.script import RESULTS
 
 
 def note_absent(gpu: str, results: Path = RESULTS) -> Path:
-    """Writes rows without figures for a GPU, unless there are some with figures.
+    """Write rows without figures for a GPU, unless there are some with figures.
 
     Args:
         gpu: Its name, as torch gives it.

@@ -14,7 +14,7 @@ from benchmarks.script import Script, Step, main
 
 
 def bound_row(n: int, c: int, form: str, name: str, machine: Machine) -> Row:
-    """The work and the least time of each unit.
+    """Return the work and the least time of each unit.
 
     Args:
         n: Rows.

@@ -61,7 +61,7 @@ def make_samples(images: int, anchors: int, objects: int, device: str) -> Distil
 
 
 def measure(images: int, anchors: int, objects: int, device: str) -> list[Row]:
-    """Times of forward and backward of each loss, on one batch.
+    """Time of forward and backward of each loss, on one batch.
 
     Args:
         images: In the batch.

@@ -23,7 +23,7 @@ from benchmarks.script import Script, Step, main
 
 
 def _compile(half: bool, norms: bool, block_i: int) -> bytes:
-    """The kernel of tanh on both sides, as machine code for compute capability 9.0.
+    """Return the kernel of tanh on both sides, as machine code for compute capability 9.0.
 
     Raises:
         RuntimeError: If there is no Triton, or an old one.
@@ -67,7 +67,7 @@ def _tool(name: str, *arguments: str) -> str:
 
 
 def loops(assembly: str) -> list[collections.Counter]:
-    """The instructions of each loop, counted by name.
+    """Return the instructions of each loop, counted by name.
 
     Args:
         assembly: What ``nvdisasm`` prints.

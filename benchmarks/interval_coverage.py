@@ -31,7 +31,7 @@ def simulate(
     resamples: int = 400,
     truth: float = 0.7,
 ) -> dict[str, dict[str, np.ndarray]]:
-    """Makes intervals of differences whose true mean is known.
+    """Make intervals of differences whose true mean is known.
 
     A run's measure is a mean over images. Its difference on one image is the truth, plus what the
     seed, the image and the two together add: independent normal numbers.

@@ -39,7 +39,7 @@ def _floating_operations(job: Job, variant: str, device: str) -> int:
 
 
 def measure(family: str, pair: str, size: tuple[int, int], device: str) -> list[Row]:
-    """Counts the floating-point operations of one step and the parameters of both detectors.
+    """Count the floating-point operations of one step and the parameters of both detectors.
 
     Args:
         family: Folder of the pair's configs.

@@ -121,7 +121,7 @@ def _panel(
 def _apart(
     ends: list[tuple[float, float, str, str]], factor: float = 1.6
 ) -> list[tuple[float, float, str, str]]:
-    """Moves labels at one x up until none covers another."""
+    """Move labels at one x up until none covers another."""
     placed: list[tuple[float, float, str, str]] = []
     for x, y, name, colour in sorted(ends, key=lambda end: end[1]):
         below = [other for other in placed if other[0] == x]

@@ -31,7 +31,7 @@ _MAX_OFFSET_PAIRS = 1 << 23
 
 
 def measure(n: int, c: int, counts: tuple[int, ...], repeats: int, device: str) -> list[Row]:
-    """Times and errors of all estimators at one size.
+    """Time and errors of all estimators at one size.
 
     Args:
         n: Rows of the timed calls.

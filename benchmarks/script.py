@@ -35,7 +35,7 @@ class Script(NamedTuple):
 
 
 def run(scripts: Sequence[Script], device: str, quick: bool, out: Path) -> list[Path]:
-    """Runs benchmarks and writes a CSV file for each.
+    """Run benchmarks and writes a CSV file for each.
 
     Args:
         scripts: The benchmarks.
@@ -66,7 +66,7 @@ def main(
     arguments: Sequence[str] | None = None,
     then: Callable[[Path], list[Path]] | None = None,
 ) -> int:
-    """Runs benchmarks from the command line.
+    """Run benchmarks from the command line.
 
     Args:
         scripts: The benchmarks.

@@ -24,7 +24,7 @@ _BASES = ('student', 'teacher', 'kd')
 
 
 def measure(setting: Setting, device: str, quick: bool) -> list[Row]:
-    """Times and peak memory of all variants of a setting, and times of the parts alone.
+    """Time and peak memory of all variants of a setting, and times of the parts alone.
 
     Args:
         setting: What is trained.

@@ -16,7 +16,7 @@ PAGE = ROOT / 'docs' / 'performance.md'
 
 
 def makers(results: Path) -> dict[str, Callable[[], str]]:
-    """What makes each block of the page, by its name."""
+    """Return what makes each block of the page, by its name."""
     op, scaling = 'op_cpu.csv', 'scaling_cpu.csv'
     evaluation, step = 'evaluation_cpu.csv', 'step_cpu.csv'
     return {
@@ -41,7 +41,7 @@ def makers(results: Path) -> dict[str, Callable[[], str]]:
 
 
 def write(results: Path = RESULTS, page: Path = PAGE) -> Path:
-    """Fills the page's blocks from a folder of results.
+    """Fill the page's blocks from a folder of results.
 
     Args:
         results: The CSV files.

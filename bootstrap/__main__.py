@@ -10,7 +10,7 @@ from bootstrap.steps import set_up
 
 
 def main() -> int:
-    """Sets up the environment; returns the exit status."""
+    """Set up the environment; returns the exit status."""
     parser = argparse.ArgumentParser(prog='bootstrap', description=__doc__)
     parser.add_argument('--stack', choices=STACKS, default='modern')
     parser.add_argument('--venv', type=Path, default=Path('.venv'))

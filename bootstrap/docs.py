@@ -45,7 +45,7 @@ def fingerprint(root: Path, python: str) -> str:
 
 
 def main() -> int:
-    """Sets up the environment; returns the exit status."""
+    """Set up the environment; returns the exit status."""
     try:
         set_up_docs(Path(__file__).resolve().parent.parent)
     except SetupError as error:

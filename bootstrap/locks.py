@@ -8,7 +8,7 @@ from pathlib import Path
 
 @contextlib.contextmanager
 def exclusive(path: Path, waiting: str) -> Iterator[None]:
-    """Holds a file lock.
+    """Hold a file lock.
 
     Args:
         path: The lock file; it is created and stays, since removing it would let two holders in.

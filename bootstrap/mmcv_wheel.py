@@ -17,13 +17,13 @@ from bootstrap.toolchain import Target, Torch, build_environ, require_compiler
 
 
 def cache_dir() -> Path:
-    """Returns the folder of built wheels, after the XDG rules."""
+    """Return the folder of built wheels, after the XDG rules."""
     base = os.environ.get('XDG_CACHE_HOME') or '~/.cache'
     return Path(base).expanduser() / 'mmdet_kdrank' / 'mmcv'
 
 
 def python_tag() -> str:
-    """Returns the tag of this Python in wheel names, such as `cp312`."""
+    """Return the tag of this Python in wheel names, such as `cp312`."""
     return f'cp{sys.version_info.major}{sys.version_info.minor}'
 
 
@@ -40,7 +40,7 @@ def wheel_key(mmcv: str, torch: str, variant: str) -> str:
 
 
 def finished_wheel(folder: Path) -> Path | None:
-    """Returns the wheel in a key's folder, or None before it is built."""
+    """Return the wheel in a key's folder, or None before it is built."""
     return next(iter(sorted(folder.glob('mmcv-*.whl'))), None)
 
 
@@ -51,7 +51,7 @@ def likely_cached(mmcv: str, torch: str) -> bool:
 
 
 def obtain(venv: Path, requirement: str, torch: Torch, target: Target) -> Path:
-    """Returns the wheel for an environment, and builds it if need be.
+    """Return the wheel for an environment, and builds it if need be.
 
     Args:
         venv: The environment, with torch and the build tools in it.
@@ -98,7 +98,7 @@ def _unpacked_source(venv: Path, requirement: str, folder: Path) -> Path:
 
 
 def count_sources(source: Path, target: Target) -> int:
-    """Counts the files that mmcv's setup.py compiles."""
+    """Count the files that mmcv's setup.py compiles."""
     ops = source / 'mmcv' / 'ops' / 'csrc' / 'pytorch'
     patterns = ['*.cpp', 'cpu/*.cpp', *(['cuda/*.cu', 'cuda/*.cpp'] if target.cuda else [])]
     return sum(len(list(ops.glob(pattern))) for pattern in patterns)

@@ -8,18 +8,18 @@ from bootstrap.errors import SetupError
 
 
 def venv_python(venv: Path) -> Path:
-    """Returns the interpreter of a virtual environment."""
+    """Return the interpreter of a virtual environment."""
     return venv / 'bin' / 'python'
 
 
 def environ(**changes: str) -> dict[str, str]:
-    """Returns this process's environment with changes, and without what leaks other packages in."""
+    """Return this process's environment with changes, and without what leaks other packages in."""
     kept = {k: v for k, v in os.environ.items() if k not in ('PYTHONPATH', 'PYTHONHOME')}
     return {**kept, 'PIP_DISABLE_PIP_VERSION_CHECK': '1', **changes}
 
 
 def pip(venv: Path, *args: str) -> None:
-    """Runs pip in the environment.
+    """Run pip in the environment.
 
     Raises:
         SetupError: pip failed; its own output says why and stands above.
@@ -33,7 +33,7 @@ def pip(venv: Path, *args: str) -> None:
 
 
 def evaluate(venv: Path, code: str) -> str:
-    """Returns what a line of Python prints in the environment.
+    """Return what a line of Python prints in the environment.
 
     Raises:
         SetupError: The code failed.

@@ -10,7 +10,7 @@ _NINJA = re.compile(r'^\[(\d+)/(\d+)\]')
 
 
 def duration(seconds: float) -> str:
-    """Writes a time span for people.
+    """Write a time span for people.
 
     Example:
         >>> duration(250)
@@ -47,7 +47,7 @@ class BuildProgress:
         self._printed = -1
 
     def feed(self, line: str) -> None:
-        """Takes a line of the build's output."""
+        """Take a line of the build's output."""
         match = _NINJA.match(line)
         if match is None:
             return
@@ -57,7 +57,7 @@ class BuildProgress:
         self._show(total - planned + finished, total)
 
     def close(self) -> None:
-        """Ends the rewritten line."""
+        """End the rewritten line."""
         if self._out.isatty() and self._printed >= 0:
             self._out.write('\n')
 

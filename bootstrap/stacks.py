@@ -8,17 +8,17 @@ STACKS = ('modern', 'classic')
 
 
 def requirement_files(root: Path, stack: str) -> list[Path]:
-    """Returns the requirement files of a stack, mmcv's apart: that one is built, not fetched."""
+    """Return the requirement files of a stack, mmcv's apart: that one is built, not fetched."""
     return [root / 'requirements' / f'{name}.txt' for name in (stack, 'tests', 'lint')]
 
 
 def mmcv_requirement(root: Path) -> str:
-    """Returns mmcv's pin as pip takes it, such as `mmcv==2.1.0`."""
+    """Return mmcv's pin as pip takes it, such as `mmcv==2.1.0`."""
     return f'mmcv=={pinned(root / "requirements" / "mmcv.txt", "mmcv")}'
 
 
 def pinned(file: Path, package: str) -> str:
-    """Returns the version that a requirement file pins a package to."""
+    """Return the version that a requirement file pins a package to."""
     match = re.search(rf'^{re.escape(package)}==([^\s;]+)', file.read_text(), flags=re.MULTILINE)
     if match is None:
         raise ValueError(f'{file} pins no {package}')

@@ -34,7 +34,7 @@ class Stamp:
 
 
 def read(venv: Path) -> Stamp | None:
-    """Returns the stamp of an environment, or None when its set-up never ended."""
+    """Return the stamp of an environment, or None when its set-up never ended."""
     file = venv / NAME
     if not file.is_file():
         return None
@@ -46,10 +46,10 @@ def read(venv: Path) -> Stamp | None:
 
 
 def write(venv: Path, stamp: Stamp) -> None:
-    """Marks an environment as complete."""
+    """Mark an environment as complete."""
     (venv / NAME).write_text(json.dumps(asdict(stamp)))
 
 
 def remove(venv: Path) -> None:
-    """Marks an environment as incomplete."""
+    """Mark an environment as incomplete."""
     (venv / NAME).unlink(missing_ok=True)

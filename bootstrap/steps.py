@@ -17,7 +17,7 @@ from bootstrap.toolchain import choose_target, installed_torch, nvcc_version, re
 
 
 def set_up(root: Path, stack: str, venv: Path) -> None:
-    """Makes the environment complete, or finds that it is.
+    """Make the environment complete, or finds that it is.
 
     Args:
         root: The checkout.
@@ -57,7 +57,7 @@ def _complete(venv: Path, wanted: str) -> bool:
 
 
 def _preflight(root: Path, stack: str) -> None:
-    """Finds a missing compiler before gigabytes are fetched rather than after."""
+    """Find a missing compiler before gigabytes are fetched rather than after."""
     torch = pinned(requirement_files(root, stack)[0], 'torch')
     mmcv = mmcv_requirement(root).partition('==')[2]
     if not os.environ.get('MMCV_FIND_LINKS') and not mmcv_wheel.likely_cached(mmcv, torch):
@@ -65,7 +65,7 @@ def _preflight(root: Path, stack: str) -> None:
 
 
 def create_venv(venv: Path) -> None:
-    """Creates the virtual environment, unless one of this Python is there and has pip.
+    """Create the virtual environment, unless one of this Python is there and has pip.
 
     Raises:
         SetupError: It could not be created.
@@ -101,7 +101,7 @@ def _install_pins(root: Path, stack: str, venv: Path) -> None:
 
 
 def mend_opencv(venv: Path) -> None:
-    """Swaps opencv-python for its headless twin where the system has no libGL."""
+    """Swap opencv-python for its headless twin where the system has no libGL."""
     command = [str(pip.venv_python(venv)), '-c', 'import cv2']
     result = subprocess.run(command, env=pip.environ(), cwd=venv, capture_output=True, text=True)
     if result.returncode == 0:

@@ -60,7 +60,7 @@ def installed_torch(venv: Path) -> Torch:
 
 
 def nvcc_version() -> str | None:
-    """Returns the CUDA version (`13.0`) of the compiler that torch would use, or None."""
+    """Return the CUDA version (`13.0`) of the compiler that torch would use, or None."""
     home = os.environ.get('CUDA_HOME') or os.environ.get('CUDA_PATH')
     nvcc = f'{home}/bin/nvcc' if home else shutil.which('nvcc') or '/usr/local/cuda/bin/nvcc'
     try:
@@ -122,7 +122,7 @@ def choose_target(
 
 
 def require_compiler(python: str, include: str | None = None) -> None:
-    """Checks that C++ against Python can be compiled at all.
+    """Check that C++ against Python can be compiled at all.
 
     Args:
         python: The version as in package names, such as `3.12`.
@@ -147,7 +147,7 @@ def require_compiler(python: str, include: str | None = None) -> None:
 
 
 def build_environ(target: Target, site_packages: Path) -> dict[str, str]:
-    """Returns the environment variables for mmcv's build."""
+    """Return the environment variables for mmcv's build."""
     jobs = os.environ.get('MAX_JOBS') or str(parallel_jobs())
     # -g0: Python's own flags ask for debug symbols, which cost time and ten times the disk.
     flags = '-O3 -DNDEBUG -g0 -w'
@@ -174,7 +174,7 @@ def build_environ(target: Target, site_packages: Path) -> dict[str, str]:
 
 
 def parallel_jobs() -> int:
-    """Returns as many compilers as there are cores, and memory: each wants about 1.5 GiB."""
+    """Return as many compilers as there are cores, and memory: each wants about 1.5 GiB."""
     cores = (
         len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
     )

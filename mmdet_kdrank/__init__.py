@@ -12,7 +12,7 @@ if 'mmdet_kdrank.doctor' not in getattr(sys, 'orig_argv', ()):
 
     require(installed())
 
-    from mmdet_kdrank.checkpoint import allow_mmengine_checkpoints
+    from mmdet_kdrank.checkpoints.loading import allow_mmengine_checkpoints
 
     allow_mmengine_checkpoints()
 

@@ -8,7 +8,7 @@ from mmdet_kdrank.environment import ALL_CHECKS, Facts, gather
 
 
 def examine(facts: Facts) -> tuple[list[str], int]:
-    """Runs all checks.
+    """Run all checks.
 
     Args:
         facts: What is known of the environment.
@@ -26,7 +26,7 @@ def examine(facts: Facts) -> tuple[list[str], int]:
 
 
 def summary(facts: Facts, faults: int) -> str:
-    """Returns the closing line."""
+    """Return the closing line."""
     card = 'no CUDA device' if 'CUDA' in facts.errors else 'CUDA'
     stack = ', '.join(
         f'{name} {facts.versions[name]}'
@@ -37,7 +37,7 @@ def summary(facts: Facts, faults: int) -> str:
 
 
 def main() -> int:
-    """Prints the checks; returns the exit status."""
+    """Print the checks; returns the exit status."""
     facts = gather()
     lines, faults = examine(facts)
     print('\n'.join([*lines, summary(facts, faults)]))

@@ -17,7 +17,7 @@ import torch
 from mmengine.config import Config
 
 from mmdet_kdrank.datasets.config_check import check_data
-from mmdet_kdrank.hooks.stop_request import Stopped
+from mmdet_kdrank.hooks.resilience.stop_request import Stopped
 
 SKIP_CHECK = '--skip-data-check'
 TENSORBOARD = 'visualizer.type=DetTensorboardVisualizer'
@@ -34,7 +34,7 @@ def run_mmdet_tool(name: str) -> None:
     GPU the processes train on the CPU.
 
     Args:
-        name (str): File name of the tool, e.g. ``'train.py'``.
+        name: File name of the tool, e.g. ``'train.py'``.
 
     Raises:
         Stopped: If a signal stopped the training, with its exit code.
@@ -75,7 +75,7 @@ def leave_group() -> None:
 
 
 def _config_of(tool: str) -> Config:
-    """The config that a tool will run, by its own reading of the arguments."""
+    """Return the config that a tool will run, by its own reading of the arguments."""
     arguments = runpy.run_path(tool)['parse_args']()
     config = Config.fromfile(arguments.config)
     if arguments.cfg_options is not None:
@@ -87,10 +87,10 @@ def expand_tensorboard(arguments: list[str]) -> list[str]:
     """Replace ``--tensorboard`` by the config option that it stands for.
 
     Args:
-        arguments (list[str]): Command-line arguments.
+        arguments: Command-line arguments.
 
     Returns:
-        list[str]: The same without ``--tensorboard``; where it was given, followed by
+        The same without ``--tensorboard``; where it was given, followed by
         ``--cfg-options`` with the visualiser, which MMEngine adds to those already there.
     """
     rest = [argument for argument in arguments if argument != '--tensorboard']
@@ -103,11 +103,11 @@ def join_cpu_ranks(arguments: list[str], read_config: Callable[[], Config]) -> l
     MMEngine takes over a process group that exists already.
 
     Args:
-        arguments (list[str]): Command-line arguments.
-        read_config (Callable): Reads the config that they name, overrides included.
+        arguments: Command-line arguments.
+        read_config: Reads the config that they name, overrides included.
 
     Returns:
-        list[str]: The same; with ``--launcher pytorch`` and without a GPU followed by
+        The same; with ``--launcher pytorch`` and without a GPU followed by
         ``--cfg-options`` that keep DistributedDataParallel off the GPUs.
     """
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)

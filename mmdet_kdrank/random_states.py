@@ -17,7 +17,7 @@ def random_state() -> dict[str, Any]:
     A checkpoint can hold them.
 
     Returns:
-        dict: Tensors and plain numbers alone, which ``torch.load(weights_only=True)`` reads.
+        Tensors and plain numbers alone, which ``torch.load(weights_only=True)`` reads.
     """
     kind, keys, *rest = np.random.get_state()
     state = dict(
@@ -34,7 +34,7 @@ def set_random_state(state: dict[str, Any]) -> None:
     """Set what :func:`random_state` returned.
 
     Args:
-        state (dict): Its return value, of this process or of another; its tensors on any device.
+        state: Its return value, of this process or of another; its tensors on any device.
             The state of a GPU is left out where there is none.
     """
     version, words, gauss = state['python']

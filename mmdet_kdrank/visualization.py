@@ -16,8 +16,8 @@ class DetTensorboardVisualizer(DetLocalVisualizer):
     has no option that appends to a list of backends.
 
     Args:
-        name (str): Name of the visualiser.
-        vis_backends (list[dict], optional): The backends beside which TensorBoard writes.
+        name: Name of the visualiser.
+        vis_backends: The backends beside which TensorBoard writes.
         **kwargs: As for ``DetLocalVisualizer``.
     """
 

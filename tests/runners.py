@@ -125,9 +125,9 @@ def make_runner(
     """A runner of an epoch of two iterations, with seeded weights; ``options`` override.
 
     Args:
-        model (dict or nn.Module): A detector or its config.
-        work_dir (Path): Where checkpoints go: one each epoch.
-        hooks (Sequence[dict]): ``custom_hooks``.
+        model: A detector or its config.
+        work_dir: Where checkpoints go: one each epoch.
+        hooks: ``custom_hooks``.
         **options: Arguments of the runner.
     """
     train_cfg = options.get('train_cfg', dict(by_epoch=True, max_epochs=1))

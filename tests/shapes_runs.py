@@ -26,7 +26,7 @@ class Oracle(FasterRCNN):
     """Detects the ground truth, named as a detector of other classes names it.
 
     Args:
-        renamed (list[int]): Its own label for each label of the data set; -1 detects nothing.
+        renamed: Its own label for each label of the data set; -1 detects nothing.
     """
 
     def __init__(self, renamed: list[int], **kwargs: Any) -> None:

@@ -11,7 +11,7 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from mmdet_kdrank.hooks.stop_request import Stopped
+from mmdet_kdrank.hooks.resilience.stop_request import Stopped
 from mmdet_kdrank.launch import (
     TENSORBOARD,
     expand_tensorboard,
@@ -142,7 +142,7 @@ def tool(tmp_path, monkeypatch):
 
 STOPPED = """
 import torch
-from mmdet_kdrank.hooks.stop_request import Stopped
+from mmdet_kdrank.hooks.resilience.stop_request import Stopped
 
 model = torch.nn.parallel.DistributedDataParallel(torch.nn.Linear(2, 2))
 

@@ -4,7 +4,11 @@
 import sys
 from pathlib import Path
 
-from mmdet_kdrank.analysis.cli import main
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from experiments.claims import command as claims  # noqa: E402
+from mmdet_kdrank.report.command import main  # noqa: E402
 
 if __name__ == '__main__':
-    sys.exit(main(Path(__file__).resolve().parents[1]))
+    sys.exit(main(ROOT, extra=(claims,)))

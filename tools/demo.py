@@ -4,7 +4,10 @@
 import sys
 from pathlib import Path
 
-from mmdet_kdrank.demo import main
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from experiments.demo.command import main  # noqa: E402
 
 if __name__ == '__main__':
-    sys.exit(main(Path(__file__).resolve().parents[1]))
+    sys.exit(main(ROOT))

@@ -31,7 +31,7 @@ follows from it: [compatibility](compatibility.md#licences).
 
 
 def normalized(name: str) -> str:
-    """A package's name as PEP 503 compares it.
+    """Return a package's name as PEP 503 compares it.
 
     Example:
         >>> normalized('Typing_Extensions')
@@ -48,7 +48,7 @@ def pinned(root: Path) -> set[str]:
 
 
 def license_of(package: Distribution) -> str:
-    """What a package says of its licence.
+    """Return what a package says of its licence.
 
     Args:
         package: Its metadata.
@@ -69,7 +69,7 @@ def license_of(package: Distribution) -> str:
 
 
 def installed(environment: Path) -> dict[str, Distribution]:
-    """The packages in a virtual environment, by their normalized names.
+    """Return the packages in a virtual environment, by their normalized names.
 
     Raises:
         FileNotFoundError: If there is none.

@@ -5,8 +5,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from mmdet_kdrank.analysis.results_table import results_table
 from mmdet_kdrank.errors import MissingFileError
+from mmdet_kdrank.report.results_table import results_table
 
 
 def main() -> None:

@@ -83,7 +83,7 @@ def inputs(n: int, c: int, device: str, scale: float = 3.0) -> tuple[Tensor, Ten
 def forward_backward(
     name: str, n: int, c: int, form: str, device: str, scale: float = 3.0
 ) -> Callable[[], Tensor]:
-    """Prepares the measured call: the loss, mean of 1 - tau, and its gradient.
+    """Prepare the measured call: the loss, mean of 1 - tau, and its gradient.
 
     Args:
         name: A key of ``CANDIDATES``.

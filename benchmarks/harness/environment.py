@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from mmdet_kdrank.analysis.provenance import provenance
+from mmdet_kdrank.runs.provenance import provenance
 
 ROOT = Path(__file__).resolve().parents[2]
 # Results and the pages that show them change by measuring; that makes no other code.
@@ -17,7 +17,7 @@ _OUTPUTS = (':!benchmarks/results', ':!docs')
 
 
 def require_device(device: str) -> torch.device:
-    """Returns the device, ready for use.
+    """Return the device, ready for use.
 
     Args:
         device: ``'cpu'``, or ``'cuda'`` with or without a number.
@@ -52,7 +52,7 @@ def device_slug(device: str | torch.device) -> str:
 
 
 def slug(name: str) -> str:
-    """Writes a GPU's name for a file name.
+    """Write a GPU's name for a file name.
 
     Example:
         >>> slug('NVIDIA H200')
@@ -62,7 +62,7 @@ def slug(name: str) -> str:
 
 
 def environment(device: str | torch.device = 'cpu') -> dict[str, str]:
-    """Describes what a figure was measured with, as columns of CSV.
+    """Describe what a figure was measured with, as columns of CSV.
 
     Args:
         device: Where the measured code ran.

@@ -17,7 +17,7 @@ def write_rows(
     device: str | torch.device = 'cpu',
     where: Mapping[str, str] | None = None,
 ) -> None:
-    """Writes rows, each with the columns of :func:`environment`, in place of the file's old ones.
+    """Write rows, each with the columns of :func:`environment`, in place of the file's old ones.
 
     Args:
         path: The CSV file; its folder is made.
@@ -52,6 +52,6 @@ def _text(value: object) -> str:
 
 
 def read_rows(path: Path | str) -> list[dict[str, str]]:
-    """Reads what :func:`write_rows` wrote, every cell as text."""
+    """Read what :func:`write_rows` wrote, every cell as text."""
     with open(path, newline='', encoding='utf-8') as file:
         return list(csv.DictReader(file))

@@ -45,7 +45,7 @@ def side_by_side(
     device: str | torch.device = 'cpu',
     clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, Timing]:
-    """Times candidates in interleaved rounds, A B C A B C ..., after a warm-up of each.
+    """Time candidates in interleaved rounds, A B C A B C ..., after a warm-up of each.
 
     Args:
         candidates: Calls without arguments, by name.
@@ -89,7 +89,7 @@ def _calls_for(sample: Callable[[int], float], seconds: float) -> tuple[int, flo
 def _sampler(
     call: Call, device: torch.device, clock: Callable[[], float]
 ) -> Callable[[int], float]:
-    """A function from a number of calls to the seconds they take together."""
+    """Return a function from a number of calls to the seconds they take together."""
 
     def on_cpu(count: int) -> float:
         start = clock()
@@ -111,7 +111,7 @@ def _sampler(
 
 
 def captured(call: Call) -> Call:
-    """Captures a call's kernels in a CUDA graph: its replay has no launch overhead of Python.
+    """Capture a call's kernels in a CUDA graph: its replay has no launch overhead of Python.
 
     Args:
         call: Launches the same kernels on the same tensors each time, and never synchronises.

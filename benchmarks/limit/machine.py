@@ -44,7 +44,7 @@ class Gpu:
     special_lanes: int = 16
 
     def seconds(self, work: Work) -> dict[str, float]:
-        """Times of memory, special functions, and issue, where every instruction takes a slot."""
+        """Time of memory, special functions, and issue, where every instruction takes a slot."""
         clocks = self.multiprocessors * self.clock_hz
         special = work.exponentials + work.reciprocals
         return {
@@ -71,7 +71,7 @@ class Cpu:
     bytes_per_s: float
 
     def seconds(self, work: Work) -> dict[str, float]:
-        """Times of memory and arithmetic; additions are free, having units of their own on some."""
+        """Time of memory and arithmetic; additions are free, having units of their own on some."""
         slots = (
             work.multiplications
             + _RECIPROCAL_SLOTS * work.reciprocals
@@ -124,7 +124,7 @@ def _fastest(call: Callable[[], object], repeats: int, clock: Callable[[], float
 
 
 def machine_of(device: str | torch.device) -> Machine | None:
-    """The machine behind a device, or None for a GPU whose rates are not known here."""
+    """Return the machine behind a device, or None for a GPU whose rates are not known here."""
     device = torch.device(device)
     if device.type == 'cpu':
         return calibrated_cpu()

@@ -63,7 +63,7 @@ class Work(NamedTuple):
 
 
 def pair_work(form: str, antisymmetry: bool = True) -> tuple[int, int, int]:
-    """What an unordered pair takes.
+    """Return what an unordered pair takes.
 
     Args:
         form: ``'kendall'`` or ``'cosine'``.
@@ -79,7 +79,7 @@ def pair_work(form: str, antisymmetry: bool = True) -> tuple[int, int, int]:
 
 
 def work(n: int, c: int, form: str = 'kendall', antisymmetry: bool = True) -> Work:
-    """Counts the work of forward and gradient.
+    """Count the work of forward and gradient.
 
     Args:
         n: Rows.

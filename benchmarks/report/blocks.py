@@ -7,7 +7,7 @@ _BLOCK = re.compile(r'(<!-- (?!end )([a-z0-9_]+) -->\n).*?(?=<!-- end -->)', re.
 
 
 def fill(page: str, makers: Mapping[str, Callable[[], str]]) -> str:
-    """Replaces the content of each block.
+    """Replace the content of each block.
 
     Args:
         page: Markdown.

@@ -9,7 +9,7 @@ from benchmarks.report.text import count, digits, memory, seconds, table
 
 
 def pair_table() -> str:
-    """What an unordered pair takes, each once or in both orders."""
+    """Return what an unordered pair takes, each once or in both orders."""
     return table(
         ['form', 'pairs are visited', 'additions', 'multiply-adds', 'reciprocals', 'sum'],
         [
@@ -21,7 +21,7 @@ def pair_table() -> str:
 
 
 def work_table(results: Path) -> str:
-    """What must be done at each size."""
+    """Return what must be done at each size."""
     multiplications = {
         (row['n'], row['c'], row['form']): count(row['multiplications'])
         for row in read_rows(results / 'bound_cpu.csv')
@@ -81,7 +81,7 @@ def _rows_of(results: Path, machine: str) -> list[dict[str, str]]:
 
 
 def rates(results: Path) -> str:
-    """The rates behind the bound of the CPU, in a sentence."""
+    """Return the rates behind the bound of the CPU, in a sentence."""
     row = read_rows(results / 'bound_cpu.csv')[0]
     adds, moved = (float(row[name]) / 1e9 for name in ('multiply_adds_per_s', 'bytes_per_s'))
     return (

@@ -43,7 +43,7 @@ def _op_cells(row: dict[str, str] | None) -> list[str]:
 
 
 def expect_table(results: Path, name: str) -> str:
-    """The backends on all rows: what a user may expect."""
+    """Return the backends on all rows: what a user may expect."""
     return table(
         ['N', 'C', 'form', 'backend', 'time', 'memory', 'of bound'],
         [
@@ -67,7 +67,7 @@ def _is_lean_backend(row: dict[str, str]) -> bool:
 
 
 def left_out(results: Path, name: str) -> str:
-    """What could not run, and why; nothing measured is among it."""
+    """Return what could not run, and why; nothing measured is among it."""
     reasons = {
         row['candidate']: row['note'].removeprefix('not run: ')
         for row in read_rows(results / name)
@@ -103,7 +103,7 @@ def gpu_table(results: Path, name: str) -> str:
 
 
 def evaluation_table(results: Path, name: str) -> str:
-    """The hard coefficient beside scipy's."""
+    """Return the hard coefficient beside scipy's."""
     return table(
         ['C', 'rows', 'candidate', 'time', 'faster'],
         [

@@ -27,7 +27,7 @@ def step_table(results: Path, name: str) -> str:
 
 
 def part_table(results: Path, name: str) -> str:
-    """The parts that distillation adds, alone."""
+    """Return the parts that distillation adds, alone."""
     return table(
         ['family', 'part', 'time', 'quartiles', 'of the KD step'],
         [
@@ -61,7 +61,7 @@ def anchors_table(results: Path, name: str) -> str:
 
 
 def pair_table(results: Path, name: str) -> str:
-    """What the teacher adds to the arithmetic of the COCO pairs, and what is stored."""
+    """Return what the teacher adds to the arithmetic of the COCO pairs, and what is stored."""
     return table(
         ['pair', "student's step", 'with teacher, KD, rank', 'ratio', 'checkpoint', 'teacher'],
         [

@@ -6,7 +6,7 @@ _SI = ((1e9, 'G'), (1e6, 'M'), (1e3, 'k'), (1.0, ''))
 
 
 def digits(value: float) -> str:
-    """Writes a number with two or three digits and no exponent.
+    """Write a number with two or three digits and no exponent.
 
     Example:
         >>> digits(0.01234), digits(4.56), digits(123.4), digits(1234.5)
@@ -18,7 +18,7 @@ def digits(value: float) -> str:
 
 
 def seconds(value: str) -> str:
-    """Writes a time.
+    """Write a time.
 
     Example:
         >>> seconds('1.23e-05'), seconds('0.0456'), seconds('7.89'), seconds('')
@@ -32,7 +32,7 @@ def seconds(value: str) -> str:
 
 
 def memory(value: str) -> str:
-    """Writes bytes.
+    """Write bytes.
 
     Example:
         >>> memory('1234567'), memory('4096'), memory('2.5e9'), memory('')
@@ -46,7 +46,7 @@ def memory(value: str) -> str:
 
 
 def count(value: str) -> str:
-    """Writes a number of operations.
+    """Write a number of operations.
 
     Example:
         >>> count('3317760'), count('999')
@@ -58,7 +58,7 @@ def count(value: str) -> str:
 
 
 def times(value: str) -> str:
-    """Writes a ratio.
+    """Write a ratio.
 
     Example:
         >>> times('12.34'), times('')
@@ -68,7 +68,7 @@ def times(value: str) -> str:
 
 
 def added(value: str) -> str:
-    """Writes by how much a ratio exceeds 1.
+    """Write by how much a ratio exceeds 1.
 
     Example:
         >>> added('1.0234'), added('0.95'), added('1.6'), added('')
@@ -81,7 +81,7 @@ def added(value: str) -> str:
 
 
 def percent(value: str) -> str:
-    """Writes a share.
+    """Write a share.
 
     Example:
         >>> percent('0.0456'), percent('1'), percent('')
@@ -91,7 +91,7 @@ def percent(value: str) -> str:
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table.
+    """Return a Markdown table.
 
     Args:
         header: Names of the columns.

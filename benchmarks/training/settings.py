@@ -38,7 +38,7 @@ class Setting(NamedTuple):
     pair: str = 'r101-r50'
 
     def config(self) -> ConfigDict:
-        """The distilling detector with both losses; its teacher has no checkpoint."""
+        """Return the distilling detector with both losses; its teacher has no checkpoint."""
         model = self._coco() if self.coco else self._narrow()
         # Trained weights would be downloaded, and change no time.
         model.backbone.init_cfg = model.teacher.config.backbone.init_cfg = None

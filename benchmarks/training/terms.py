@@ -10,14 +10,14 @@ from torch import Tensor, nn
 
 from benchmarks.training.batches import make_batch
 from benchmarks.training.variants import Job, make_detector
-from mmdet_kdrank.distillers.agreement import agreement
-from mmdet_kdrank.distillers.capture import watch_forward, watch_method
+from mmdet_kdrank.heads.capture import watch_forward, watch_method
+from mmdet_kdrank.ops.agreement import agreement
 
 Call = Callable[[], object]
 
 
 def make_terms(job: Job, device: str = 'cpu') -> tuple[dict[str, Call], int]:
-    """Records one step and makes calls that repeat parts of it.
+    """Record one step and makes calls that repeat parts of it.
 
     Args:
         job: What is trained.

@@ -51,7 +51,7 @@ class Job(NamedTuple):
 
 
 def prepare(setting: Setting, folder: Path) -> Job:
-    """Reads the configs and writes a checkpoint of a teacher with random weights.
+    """Read the configs and writes a checkpoint of a teacher with random weights.
 
     Args:
         setting: What is trained.
@@ -73,7 +73,7 @@ def prepare(setting: Setting, folder: Path) -> Job:
 
 
 def make_detector(job: Job, variant: str, device: str = 'cpu') -> nn.Module:
-    """Builds the detector of a variant, in training mode.
+    """Build the detector of a variant, in training mode.
 
     Args:
         job: What :func:`prepare` returned.
@@ -102,7 +102,7 @@ def make_detector(job: Job, variant: str, device: str = 'cpu') -> nn.Module:
 
 
 def make_step(job: Job, variant: str, device: str = 'cpu') -> Callable[[], dict]:
-    """Makes a call that trains for one step, preprocessing and optimizer included.
+    """Make a call that trains for one step, preprocessing and optimizer included.
 
     At a learning rate of 0, so that every call does the same work. Arguments as those of
     :func:`make_detector`.
@@ -115,7 +115,7 @@ def make_step(job: Job, variant: str, device: str = 'cpu') -> Callable[[], dict]
 
 
 def _set_up() -> None:
-    """What MMEngine's runner does; a page of initialisations for each detector stays unprinted."""
+    """Do what MMEngine's runner does, without a page of initialisations for each detector."""
     register_all_modules(init_default_scope=True)
     MMLogger.get_current_instance().setLevel(WARNING)
 

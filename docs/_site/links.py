@@ -26,14 +26,14 @@ def site_uri(path: str) -> str:
 
 
 def repository_path(uri: str) -> str:
-    """The inverse of :func:`site_uri`."""
+    """Return the inverse of :func:`site_uri`."""
     if uri == 'index.md':
         return HOME
     return f'docs/{uri}' if (ROOT / 'docs' / uri).is_file() else uri
 
 
 def resolve(page: str, target: str) -> str:
-    """The file of the repository that a link on a page means; of a folder, its README.
+    """Return the file of the repository that a link on a page means; of a folder, its README.
 
     Raises:
         PluginError: If there is no such file.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .matches import Matches
+from mmdet_kdrank.compare.matches import Matches
 
 _RECALLS = np.linspace(0.0, 1.0, 101)
 _CELLS = 4_000_000  # of the largest array, 32 MB

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .matches import Matches
+from mmdet_kdrank.compare.matches import Matches
 
 MIN_SCORE, BINS = 0.05, 15
 
@@ -32,7 +32,7 @@ def calibration_counts(matches: Matches) -> np.ndarray:
 
 
 def expected_calibration_error(counts: np.ndarray) -> np.ndarray:
-    r"""Expected calibration error of counts that are summed over images.
+    r"""Return expected calibration error of counts that are summed over images.
 
     .. math:: \sum_b \frac{n_b}{N} |\mathrm{right}_b / n_b - \mathrm{score}_b / n_b|
 
@@ -50,6 +50,6 @@ def expected_calibration_error(counts: np.ndarray) -> np.ndarray:
 
 
 def calibration_error(matches: Matches) -> float | None:
-    """Expected calibration error of a run; None where it detected nothing."""
+    """Return expected calibration error of a run; None where it detected nothing."""
     value = float(expected_calibration_error(calibration_counts(matches).sum(0)))
     return None if np.isnan(value) else value

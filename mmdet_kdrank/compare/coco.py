@@ -11,9 +11,8 @@ from mmdet.structures import DetDataSample
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
+from mmdet_kdrank.compare.matches import Matches
 from mmdet_kdrank.errors import DataError
-
-from .matches import Matches
 
 MEASURES = ('mAP', 'AP50', 'AP75', 'AP_s', 'AP_m', 'AP_l')
 """The first six of COCO's summary, in its order."""
@@ -61,7 +60,7 @@ class Detections:
         return np.concatenate([np.empty((0, 7)), *self._rows])
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """What is kept of them in a file."""
+        """Return what is kept of them in a file."""
         table = self.table()
         return {
             'detection_image_id': table[:, 0].astype(np.int64),

@@ -11,16 +11,16 @@ from pathlib import Path
 import torch
 from mmengine.config import DictAction
 
-from mmdet_kdrank.analysis.provenance import cpu_count
+from mmdet_kdrank.compare.experiment import Run, runs_of
+from mmdet_kdrank.compare.plan import Plan
+from mmdet_kdrank.compare.progress import Progress
+from mmdet_kdrank.compare.reading import plan_of_configs, read_plan
+from mmdet_kdrank.compare.results import write_report
 from mmdet_kdrank.datasets.shapes import write_shapes
 from mmdet_kdrank.errors import ArgumentError, KDRankError
-from mmdet_kdrank.jobs import exclusive, run_jobs, signals_interrupt
-
-from .plan import Plan
-from .progress import Progress
-from .reading import plan_of_configs, read_plan
-from .report import write_report
-from .runs import Run, runs_of
+from mmdet_kdrank.runs.exclusive import exclusive, signals_interrupt
+from mmdet_kdrank.runs.job_pool import run_jobs
+from mmdet_kdrank.runs.provenance import cpu_count
 
 
 def main(root: Path, arguments: list[str] | None = None) -> int:

@@ -17,18 +17,17 @@ from mmengine.runner import Runner
 from pycocotools.coco import COCO
 from torch import nn
 
-from mmdet_kdrank.analysis.provenance import provenance
-from mmdet_kdrank.analysis.revision import commit
-from mmdet_kdrank.analysis.scalars import read_scalars, seconds_per_iteration
-from mmdet_kdrank.checkpoint import load_checkpoint
-from mmdet_kdrank.distillers.teacher import TeacherSource
+from mmdet_kdrank.checkpoints.loading import load_checkpoint
+from mmdet_kdrank.compare.calibration import calibration_error
+from mmdet_kdrank.compare.coco import Detections, evaluate_boxes, quietly
+from mmdet_kdrank.compare.run_settings import coco_metric
+from mmdet_kdrank.compare.student_jobs import RESULT, SAMPLES
+from mmdet_kdrank.compare.teacher_agreement import Reference
 from mmdet_kdrank.errors import CheckpointError
-
-from .calibration import calibration_error
-from .coco import Detections, evaluate_boxes, quietly
-from .jobs import RESULT, SAMPLES
-from .reference import Reference
-from .settings import coco_metric
+from mmdet_kdrank.runs.provenance import provenance
+from mmdet_kdrank.runs.revision import commit
+from mmdet_kdrank.runs.scalars import read_scalars, seconds_per_iteration
+from mmdet_kdrank.teachers.teacher import TeacherSource
 
 
 def evaluate(

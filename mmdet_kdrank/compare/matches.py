@@ -31,10 +31,10 @@ class Matches:
     ignored: np.ndarray
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """What is kept of them in a file."""
+        """Return what is kept of them in a file."""
         return {f'match_{field.name}': getattr(self, field.name) for field in fields(self)}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Matches:
-        """The inverse of :meth:`arrays`."""
+        """Return the inverse of :meth:`arrays`."""
         return cls(**{field.name: arrays[f'match_{field.name}'] for field in fields(cls)})

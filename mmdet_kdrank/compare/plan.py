@@ -8,10 +8,9 @@ from pathlib import Path
 
 from mmengine.config import Config
 
+from mmdet_kdrank.compare.run_settings import data_of
 from mmdet_kdrank.datasets.shapes import ShapesSpec
 from mmdet_kdrank.errors import ArgumentError, MissingFileError, UnknownNameError
-
-from .settings import data_of
 
 _TAKEN = ('teacher', 'shapes')
 

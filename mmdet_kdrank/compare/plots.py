@@ -7,7 +7,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from mmdet_kdrank.analysis.scalars import MEAN_AP, curve
+from mmdet_kdrank.runs.scalars import MEAN_AP, curve
 
 
 def plot_differences(pairs: list[dict], path: Path) -> bool:

@@ -6,10 +6,9 @@ import re
 import time
 from collections.abc import Sequence
 
-from mmdet_kdrank.analysis.scalars import read_scalars
-from mmdet_kdrank.jobs import Job
-
-from .runs import Run
+from mmdet_kdrank.compare.experiment import Run
+from mmdet_kdrank.runs.job import Job
+from mmdet_kdrank.runs.scalars import read_scalars
 
 _MOST_JOBS = 4
 _EPOCH = re.compile(r'Epoch\(train\)\s+\[\d+\]\[\s*\d+/(\d+)\]')
@@ -77,7 +76,7 @@ def _step(run: Run) -> int:
 
 
 def _length(run: Run) -> int | None:
-    """Iterations of a training; where it counts epochs, from its log once it has begun."""
+    """Return iterations of a training; where it counts epochs, from its log once it has begun."""
     loop = run.training.settings.train_cfg
     if 'max_iters' in loop:
         return loop.max_iters

@@ -8,11 +8,10 @@ from typing import Any
 
 from mmengine.config import Config
 
+from mmdet_kdrank.compare.plan import Plan
+from mmdet_kdrank.compare.run_settings import read_config
 from mmdet_kdrank.datasets.shapes import ShapesSpec, shapes_options
 from mmdet_kdrank.errors import ArgumentError, blamed_on
-
-from .plan import Plan
-from .settings import read_config
 
 _KEYS = {
     'name',

@@ -7,12 +7,11 @@ from functools import cache
 
 import numpy as np
 
+from mmdet_kdrank.compare.experiment import TEACHER, Run
+from mmdet_kdrank.compare.intervals import all_intervals, resample_images
+from mmdet_kdrank.compare.measures import COMPARED, RunSamples
+from mmdet_kdrank.compare.student_jobs import SAMPLES
 from mmdet_kdrank.errors import StateError
-
-from .intervals import all_intervals, resample_images
-from .jobs import SAMPLES
-from .measures import COMPARED, RunSamples
-from .runs import TEACHER, Run
 
 SUMMARISED = (
     *('mAP', 'AP50', 'AP75', 'AP_s', 'AP_m', 'AP_l', 'tau', 'top1', 'ECE'),
@@ -58,7 +57,7 @@ class Statistics:
         return sorted(set.intersection(*each))
 
     def results(self, variant: str) -> dict[int, dict]:
-        """What the evaluations of a variant found, by seed."""
+        """Return what the evaluations of a variant found, by seed."""
         return {seed: self._results[variant, seed] for seed in self.seeds(variant)}
 
     def summary(self, variant: str) -> dict[str, dict]:

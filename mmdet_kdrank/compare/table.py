@@ -38,7 +38,7 @@ def format_tables(results: dict) -> str:
         results: The content of ``results.json``.
 
     Returns:
-        Markdown: variants, pairs, all intervals of the mAP, and AP by class.
+        Variants, pairs, all intervals of the mAP, and AP by class.
     """
     done, planned = results['runs_done'], results['runs_planned']
     parts = [f'# {results["name"]}']

@@ -1,5 +1,5 @@
 """The embedded data set."""
 
-from .shapes_dataset import ShapesDataset
+from mmdet_kdrank.datasets.shapes_dataset import ShapesDataset
 
 __all__ = ['ShapesDataset']

@@ -8,7 +8,7 @@ from mmdet.datasets import CocoDataset
 from mmdet.registry import DATASETS
 from mmengine.config import Config, ConfigDict
 
-from .coco_check import check_coco
+from mmdet_kdrank.datasets.coco_check import check_coco
 
 
 def check_data(config: Config) -> None:
@@ -18,7 +18,7 @@ def check_data(config: Config) -> None:
     at, also inside wrappers.
 
     Args:
-        config (Config): A training config.
+        config: A training config.
 
     Raises:
         FileNotFoundError: If an annotation file or a picture does not exist.

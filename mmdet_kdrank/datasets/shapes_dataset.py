@@ -3,7 +3,7 @@
 from mmdet.datasets import CocoDataset
 from mmdet.registry import DATASETS
 
-from .shapes import CLASSES, PALETTE
+from mmdet_kdrank.datasets.shapes import CLASSES, PALETTE
 
 
 @DATASETS.register_module()

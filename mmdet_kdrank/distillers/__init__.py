@@ -1,12 +1,19 @@
-"""Detectors that train a student beside a frozen teacher."""
+"""Detectors that train a student alongside a frozen teacher."""
 
-from . import heads  # noqa: F401  (imported for what it declares)
-from .class_output import ClassOutput, class_output, declare_class_output
-from .ground_truth import GroundTruth
-from .samples import DistillSamples
-from .selectors import AllSamples, PositiveSamples, ScoreWeightedSamples, TopkSamples
-from .single_stage import DistillSingleStageDetector, DistillSingleStageInstanceSegmentor
-from .two_stage import DistillTwoStageDetector
+from mmdet_kdrank.distillers.selectors import (
+    AllSamples,
+    PositiveSamples,
+    ScoreWeightedSamples,
+    TopkSamples,
+)
+from mmdet_kdrank.distillers.single_stage import (
+    DistillSingleStageDetector,
+    DistillSingleStageInstanceSegmentor,
+)
+from mmdet_kdrank.distillers.two_stage import DistillTwoStageDetector
+from mmdet_kdrank.heads.class_output import ClassOutput, class_output, declare_class_output
+from mmdet_kdrank.structures.ground_truth import GroundTruth
+from mmdet_kdrank.structures.samples import DistillSamples
 
 __all__ = [
     'AllSamples',

@@ -13,25 +13,24 @@ from mmdet.structures import DetDataSample
 from mmengine.logging import print_log
 from torch import Tensor, nn
 
+from mmdet_kdrank.distillers.features import FeatureDistillation
+from mmdet_kdrank.distillers.finite_guard import FiniteGuard
+from mmdet_kdrank.distillers.loss_call import call_entry
+from mmdet_kdrank.distillers.loss_entries import add_entries, build_losses, weighted_entries
+from mmdet_kdrank.distillers.student_class import check_arguments, student_class
 from mmdet_kdrank.distributed import global_avg_factor, on_all_ranks
 from mmdet_kdrank.errors import ArgumentError, StateError, blamed_on
-
-from .agreement import agreement
-from .aligned import align_samples
-from .class_output import ClassOutput
-from .classes import ClassAlignment, align_classes, training_classes
-from .dead_branches import cut_dead_branches
-from .features import FeatureDistillation
-from .finite import FiniteGuard
-from .ground_truth import GroundTruth
-from .loss_call import call_entry
-from .loss_entries import add_entries, build_losses, weighted_entries
-from .preprocessing import TeacherInput
-from .samples import DistillSamples
-from .shared_teacher import load_on_all_ranks
-from .student_class import check_arguments, student_class
-from .teacher import Teacher, TeacherSource
-from .teacher_fit import check_outputs, check_teacher
+from mmdet_kdrank.heads.class_output import ClassOutput
+from mmdet_kdrank.ops.agreement import agreement
+from mmdet_kdrank.structures.aligned_samples import align_samples
+from mmdet_kdrank.structures.class_alignment import ClassAlignment, align_classes, training_classes
+from mmdet_kdrank.structures.ground_truth import GroundTruth
+from mmdet_kdrank.structures.samples import DistillSamples
+from mmdet_kdrank.teachers.compatibility import check_outputs, check_teacher
+from mmdet_kdrank.teachers.dead_branches import cut_dead_branches
+from mmdet_kdrank.teachers.preprocessing import TeacherInput
+from mmdet_kdrank.teachers.shared_loading import load_on_all_ranks
+from mmdet_kdrank.teachers.teacher import Teacher, TeacherSource
 
 
 class DistillMixin:
@@ -41,22 +40,23 @@ class DistillMixin:
     logits are captured on the way and compared with the teacher's on the same RoIs or anchors.
 
     Args:
-        teacher (dict): ``config``, ``checkpoint`` and optionally ``channels_last`` and ``verify``
+        teacher: ``config``, ``checkpoint`` and optionally ``channels_last`` and ``verify``
             (see :class:`TeacherSource`). Nothing is read before training starts.
-        distill_losses (dict[str, dict]): Configs of registered losses, called as
+        distill_losses: Configs of registered losses, called as
             ``loss(pred, soft_label, weight=…, avg_factor=…)`` on the rows that the selector chose
             (one that takes no weights: see :func:`call_loss`); those with ``requires_samples =
             True`` as ``loss(samples)`` on all rows (:func:`align_samples`), with boxes and ground
             truth if ``requires_boxes = True``. A key is the loss's name in the log and must contain
             ``loss``.
-        distill_features (dict[str, dict], optional): Configs of registered losses on the necks'
+        distill_features: Configs of registered losses on the necks'
             levels, called as ``loss(student_levels, teacher_levels)``; keys as above.
-        student_type (str, optional): The student's own detector class. Defaults to MMDetection's
+        student_type: The student's own detector class. Defaults to MMDetection's
             base class of the family.
-        selector (dict, optional): Which RoIs or anchors count, a selector of ``TASK_UTILS``.
-        channels (str): ``'all'``, or ``'foreground'`` to leave the background channel out.
-        on_nonfinite (str): ``'raise'``, or ``'skip'`` to leave out what is not finite and log the
-            count, ``distill_nonfinite`` (see :class:`~mmdet_kdrank.distillers.finite.FiniteGuard`).
+        selector: Which RoIs or anchors count, a selector of ``TASK_UTILS``.
+        channels: ``'all'``, or ``'foreground'`` to leave the background channel out.
+        on_nonfinite: ``'raise'``, or ``'skip'`` to leave out what is not finite and log the
+            count, ``distill_nonfinite`` (see
+            :class:`~mmdet_kdrank.distillers.finite_guard.FiniteGuard`).
         **kwargs: The student's own arguments.
 
     Raises:
@@ -135,14 +135,14 @@ class DistillMixin:
         return {**self.__dict__, '_teacher': None, '_teacher_input': None}
 
     def loss(self, batch_inputs: Tensor, batch_data_samples: list[DetDataSample]) -> dict:
-        """The student's own losses and the distillation losses.
+        """Return the student's own losses and the distillation losses.
 
         Args:
-            batch_inputs (Tensor): Normalised images, (B, 3, H, W).
-            batch_data_samples (list[DetDataSample]): Their annotations.
+            batch_inputs: Normalised images, (B, 3, H, W).
+            batch_data_samples: Their annotations.
 
         Returns:
-            dict[str, Tensor]: Losses, ``distill_tau`` and ``distill_top1``; those of a head among
+            Losses, ``distill_tau`` and ``distill_top1``; those of a head among
             several carry its prefix (``s0.``).
 
         Raises:

@@ -9,10 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from mmdet_kdrank.distillers.loss_entries import build_losses, has_weights
 from mmdet_kdrank.errors import ArgumentError, StateError, UnsupportedError
-
-from .capture import watch_method
-from .loss_entries import build_losses, has_weights
+from mmdet_kdrank.heads.capture import watch_method
 
 Levels = tuple[Tensor, ...]
 
@@ -28,7 +27,7 @@ class FeatureDistillation(nn.ModuleDict):
     Building draws no random number of the student's.
 
     Args:
-        configs (dict[str, dict]): Configs of registered losses, called as
+        configs: Configs of registered losses, called as
             ``loss(student_levels, teacher_levels)`` with two sequences of (B, C, h, w).
 
     Raises:
@@ -50,7 +49,7 @@ class FeatureDistillation(nn.ModuleDict):
         super()._load_from_state_dict(state_dict, prefix, *args)
 
     def adapters(self) -> dict[str, dict[str, Tensor]]:
-        """The state of each loss that has weights, by name; shares their memory."""
+        """Return the state of each loss that has weights, by name; shares their memory."""
         return {name: loss.state_dict() for name, loss in self.items() if has_weights(loss)}
 
     def load_adapters(self, states: Mapping[str, Mapping[str, Tensor]]) -> None:
@@ -103,16 +102,16 @@ class FeatureDistillation(nn.ModuleDict):
         factors: Mapping[str, float],
         idle: Collection[str] = (),
     ) -> dict[str, Tensor]:
-        """The losses of one iteration.
+        """Return the losses of one iteration.
 
         Args:
-            calls (list[tuple[Tensor]]): What :meth:`watch` recorded.
-            teacher (tuple[Tensor]): Levels of the teacher's neck.
-            factors (dict[str, float]): Factor on each loss.
-            idle (Collection[str]): Losses that are not computed, and are 0.
+            calls: What :meth:`watch` recorded.
+            teacher: Levels of the teacher's neck.
+            factors: Factor on each loss.
+            idle: Losses that are not computed, and are 0.
 
         Returns:
-            dict[str, Tensor]: The losses by name.
+            The losses by name.
 
         Raises:
             NotImplementedError: If the student did not compute its features once.
@@ -138,7 +137,7 @@ class FeatureDistillation(nn.ModuleDict):
         return values
 
     def tensors(self, calls: list[Levels], teacher: Levels) -> dict[str, Tensor]:
-        """The levels that the losses compare, by what an error calls them."""
+        """Return the levels that the losses compare, by what an error calls them."""
         return {
             f"level {index} of the {side}'s features behind {', '.join(self)}": level
             for side, levels in (('student', calls[0]), ('teacher', teacher))

@@ -7,18 +7,17 @@ import inspect
 from torch import Tensor, nn
 
 from mmdet_kdrank.errors import ArgumentError, ArgumentTypeError
-
-from .samples import DistillSamples
+from mmdet_kdrank.structures.samples import DistillSamples
 
 
 def takes_weights(loss: nn.Module) -> bool:
     """Tell how the signature of a loss wants it to be called.
 
     Args:
-        loss (nn.Module): A loss; with ``requires_labels`` it gets ``labels`` too.
+        loss: A loss; with ``requires_labels`` it gets ``labels`` too.
 
     Returns:
-        bool: True for ``loss(pred, soft_label, weight=…, avg_factor=…)``, False for
+        True for ``loss(pred, soft_label, weight=…, avg_factor=…)``, False for
         ``loss(pred, soft_label)``.
 
     Raises:
@@ -59,18 +58,18 @@ def call_entry(
     """Call an entry of ``distill_losses`` with what its attributes ask for.
 
     Args:
-        name (str): Its name, for errors.
-        loss (nn.Module): The loss. With ``requires_samples`` it gets ``samples``, else the logits
+        name: Its name, for errors.
+        loss: The loss. With ``requires_samples`` it gets ``samples``, else the logits
             of ``chosen``, with ``requires_labels`` the labels too.
-        samples (DistillSamples): All rows of the head, aligned.
-        chosen (DistillSamples): Those that the selector chose, with their weights and what they
+        samples: All rows of the head, aligned.
+        chosen: Those that the selector chose, with their weights and what they
             count.
-        avg_factor (float): The normaliser, of all ranks.
-        weighted (bool): What :func:`takes_weights` said of the loss; any value for one with
+        avg_factor: The normaliser, of all ranks.
+        weighted: What :func:`takes_weights` said of the loss; any value for one with
             ``requires_samples``.
 
     Returns:
-        Tensor: The value.
+        The value.
 
     Raises:
         ValueError: If it asks for labels that there are none of, or :func:`call_loss` refuses.
@@ -112,19 +111,19 @@ def call_loss(
     factor, where every weight is 1 and the rows count as many as they are, and nowhere else.
 
     Args:
-        name (str): Its name in ``distill_losses``, for errors.
-        loss (nn.Module): The loss.
-        pred (Tensor): Student logits, (N, C).
-        soft_label (Tensor): Teacher logits, (N, C).
-        weight (Tensor): Factor on each row, (N,).
-        avg_factor (float): What the sum is divided by, not 0.
-        count (float, optional): What the rows themselves count in it, beside those of other ranks.
+        name: Its name in ``distill_losses``, for errors.
+        loss: The loss.
+        pred: Student logits, (N, C).
+        soft_label: Teacher logits, (N, C).
+        weight: Factor on each row, (N,).
+        avg_factor: What the sum is divided by, not 0.
+        count: What the rows themselves count in it, beside those of other ranks.
             Defaults to ``avg_factor``.
-        weighted (bool): What :func:`takes_weights` said of the loss.
-        **labels (Tensor): ``labels``, (N,), for a loss that requires them.
+        weighted: What :func:`takes_weights` said of the loss.
+        **labels: ``labels``, (N,), for a loss that requires them.
 
     Returns:
-        Tensor: The value; for a loss that takes no weights, zero with a graph where N is 0.
+        The value; for a loss that takes no weights, zero with a graph where N is 0.
 
     Raises:
         ValueError: If the loss takes no weights, and they are not all 1, the rows do not count N,

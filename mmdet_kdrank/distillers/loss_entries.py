@@ -5,9 +5,8 @@ from __future__ import annotations
 from mmdet.registry import MODELS
 from torch import Tensor, nn
 
+from mmdet_kdrank.distillers.loss_call import takes_weights
 from mmdet_kdrank.errors import ArgumentError, ArgumentTypeError, blamed_on
-
-from .loss_call import takes_weights
 
 # What the losses of this package say that they compare; others' may be either.
 _ARGUMENT_OF = {'logits': 'distill_losses', 'features': 'distill_features'}
@@ -17,12 +16,12 @@ def build_losses(configs: dict[str, dict], argument: str) -> nn.ModuleDict:
     """Build the losses under the names that the log will show.
 
     Args:
-        configs (dict[str, dict]): Configs of registered losses by name.
-        argument (str): ``'distill_losses'``, or ``'distill_features'``, whose losses may have
+        configs: Configs of registered losses by name.
+        argument: ``'distill_losses'``, or ``'distill_features'``, whose losses may have
             weights of their own.
 
     Returns:
-        nn.ModuleDict: The losses by name.
+        The losses by name.
 
     Raises:
         ValueError: If a name does not contain ``loss``, a loss has weights that it may not have,
@@ -87,9 +86,9 @@ def add_entries(losses: dict[str, Tensor], entries: dict[str, Tensor], argument:
     """Add what the entries of ``argument`` gave to the losses of an iteration.
 
     Args:
-        losses (dict[str, Tensor]): The losses so far, by their names in the log; changed in place.
-        entries (dict[str, Tensor]): What is added.
-        argument (str): What the error calls the entries.
+        losses: The losses so far, by their names in the log; changed in place.
+        entries: What is added.
+        argument: What the error calls the entries.
 
     Raises:
         ValueError: If a name is taken.

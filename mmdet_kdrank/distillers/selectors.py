@@ -1,6 +1,6 @@
 """Which RoIs or anchors are distilled, and with what weight and normaliser.
 
-A selector takes all :class:`~mmdet_kdrank.distillers.samples.DistillSamples` of a head and returns
+A selector takes all :class:`~mmdet_kdrank.structures.samples.DistillSamples` of a head and returns
 those to be distilled, with ``weights`` (N,) and ``avg_factor`` set: the number or weight of the
 rows of its own batch, 0 where there is none. The distiller adds the ranks' up before a loss gets
 it (:func:`~mmdet_kdrank.distributed.global_avg_factor`); the sum counts at least 1.
@@ -15,8 +15,7 @@ from mmdet.registry import TASK_UTILS
 
 from mmdet_kdrank.errors import ArgumentError
 from mmdet_kdrank.ops.checks import check_count
-
-from .samples import DistillSamples
+from mmdet_kdrank.structures.samples import DistillSamples
 
 
 @TASK_UTILS.register_module()
@@ -62,7 +61,7 @@ class TopkSamples:
     Weight 1 each; the normaliser is their number.
 
     Args:
-        k (int): Rows an image. Defaults to 1000, which is MMDetection's ``nms_pre``: the priors
+        k: Rows an image. Defaults to 1000, which is MMDetection's ``nms_pre``: the priors
             that can become detections.
     """
 

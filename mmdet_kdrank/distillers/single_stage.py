@@ -14,16 +14,15 @@ from mmdet.models.detectors.single_stage_instance_seg import SingleStageInstance
 from mmdet.registry import MODELS
 from torch import Tensor, nn
 
+from mmdet_kdrank.distillers.base import DistillMixin
 from mmdet_kdrank.errors import ArgumentError, ArgumentTypeError, UnsupportedError
+from mmdet_kdrank.heads.capture import watch_forward
+from mmdet_kdrank.heads.class_output import ClassOutput, class_output
+from mmdet_kdrank.heads.class_targets import ClassTargets, RowOrder, watch_class_targets
+from mmdet_kdrank.heads.prior_boxes import prior_boxes
+from mmdet_kdrank.heads.priors import assert_comparable
 from mmdet_kdrank.ops.checks import check_choice
-
-from .base import DistillMixin
-from .capture import watch_forward
-from .class_output import ClassOutput, class_output
-from .class_targets import ClassTargets, RowOrder, watch_class_targets
-from .prior_boxes import prior_boxes
-from .priors import assert_comparable
-from .samples import DistillSamples
+from mmdet_kdrank.structures.samples import DistillSamples
 
 
 @dataclass
@@ -31,8 +30,8 @@ class DenseRecord:
     """What the student's head returned, and the targets of its class loss.
 
     Args:
-        outputs (list): What ``forward`` returned, one entry a call.
-        targets (list[ClassTargets]): Calls of its class loss.
+        outputs: What ``forward`` returned, one entry a call.
+        targets: Calls of its class loss.
     """
 
     outputs: list = field(default_factory=list)
@@ -45,7 +44,7 @@ class DenseDistillMixin(DistillMixin):
     The student's head runs once.
 
     Args:
-        priors (str): ``'same'``: student and teacher must have the same levels and priors, which
+        priors: ``'same'``: student and teacher must have the same levels and priors, which
             are compared one by one. ``'cell'``: the same levels and strides; cells of the maps are
             compared, by the highest logit of each class among the priors of a cell. For sigmoid
             heads with other numbers of anchors a place, or anchors beside points.
@@ -115,11 +114,11 @@ class DenseDistillMixin(DistillMixin):
         yield '', 1.0, self._with_targets(samples, captured)
 
     def class_outputs(self, captured: DenseRecord) -> list[tuple[ClassOutput, list[Tensor]]]:
-        """The head's class maps, one a level, (B, A * values, H, W)."""
+        """Return the head's class maps, one a level, (B, A * values, H, W)."""
         return [(self._outputs[0][0], list(captured.outputs[0][0]))]
 
     def teacher_logits(self, features: tuple[Tensor, ...]) -> list[Tensor]:
-        """The teacher's class maps, one a level, (B, A * channels, H, W)."""
+        """Return the teacher's class maps, one a level, (B, A * channels, H, W)."""
         head = self._teacher.model.bbox_head
         if isinstance(head, GuidedAnchorHead):
             # In evaluation it classifies only where the batch's first image may show something.

@@ -10,22 +10,21 @@ from mmdet.registry import MODELS
 from mmengine.config import Config
 
 from mmdet_kdrank.errors import ArgumentError, ArgumentTypeError, UnknownNameError
-
-from .refusals import reason_against
+from mmdet_kdrank.heads.refusals import reason_against
 
 OWN_DETECTOR = {'TridentRoIHead': 'TridentFasterRCNN'}
 """Heads of MMDetection whose detector takes its family's arguments but overrides its methods."""
 
 
 def student_class(distiller: type, student_type: str | None) -> type:
-    """The class of a distiller over a student's class.
+    """Return the class of a distiller over a student's class.
 
     Args:
-        distiller (type): A registered distilling detector.
-        student_type (str, optional): Registered name of the student's class.
+        distiller: A registered distilling detector.
+        student_type: Registered name of the student's class.
 
     Returns:
-        type: ``distiller`` itself without a ``student_type``, else a class that derives from both,
+        ``distiller`` itself without a ``student_type``, else a class that derives from both,
         so that what the student's class overrides is kept.
 
     Raises:
@@ -60,8 +59,8 @@ def check_arguments(student: type, kwargs: dict[str, Any]) -> None:
     """Refuse arguments that ask for another class than the one the student is built over.
 
     Args:
-        student (type): The detector class that a distiller is built over.
-        kwargs (dict): Arguments meant for the student's constructor.
+        student: The detector class that a distiller is built over.
+        kwargs: Arguments meant for the student's constructor.
 
     Raises:
         TypeError: If the constructor does not take one of them, or one names a head that only
@@ -87,7 +86,7 @@ def assert_nothing_lost(config: str) -> None:
     off the files, so this is for tools that are given one.
 
     Args:
-        config (str): Path of a config file.
+        config: Path of a config file.
 
     Raises:
         TypeError: If the config's detector is a distiller without ``student_type`` and a config it

@@ -12,12 +12,11 @@ from mmdet.models.roi_heads import CascadeRoIHead, StandardRoIHead
 from mmdet.registry import MODELS
 from torch import Tensor, nn
 
+from mmdet_kdrank.distillers.base import DistillMixin
 from mmdet_kdrank.errors import ArgumentError, ArgumentTypeError, UnsupportedError
-
-from .base import DistillMixin
-from .capture import watch_method
-from .class_output import ClassOutput, class_output
-from .samples import DistillSamples
+from mmdet_kdrank.heads.capture import watch_method
+from mmdet_kdrank.heads.class_output import ClassOutput, class_output
+from mmdet_kdrank.structures.samples import DistillSamples
 
 
 @dataclass(frozen=True)
@@ -25,10 +24,10 @@ class RoIRecord:
     """What one stage of the student's RoI head classified.
 
     Args:
-        output (Tensor): Class output, (N, values), with its graph.
-        rois (Tensor): (N, 5): index of the image, then x1, y1, x2, y2 in pixels of the input.
-        labels (Tensor): Assigned labels, (N,).
-        weights (Tensor): Label weights, (N,).
+        output: Class output, (N, values), with its graph.
+        rois: (N, 5): index of the image, then x1, y1, x2, y2 in pixels of the input.
+        labels: Assigned labels, (N,).
+        weights: Label weights, (N,).
     """
 
     output: Tensor
@@ -121,14 +120,14 @@ class DistillTwoStageDetector(DistillMixin, TwoStageDetector):
     def class_outputs(
         self, captured: list[list[RoIRecord]]
     ) -> list[tuple[ClassOutput, list[Tensor]]]:
-        """What each stage's box head gave for its RoIs, (N, values)."""
+        """Return what each stage's box head gave for its RoIs, (N, values)."""
         return [
             (ours, [record.output for record in records])
             for records, (ours, _) in zip(captured, self._outputs, strict=True)
         ]
 
     def teacher_logits(self, features: tuple[Tensor, ...]) -> list[Tensor]:
-        """The teacher's class logits of two RoIs of the first image, (2, channels) a stage."""
+        """Classify two RoIs of the first image with the teacher, (2, channels) a stage."""
         rois = features[0].new_tensor([[0, 0, 0, 16, 24], [0, 4, 4, 30, 20]])
         context = _context(self._teacher.model.roi_head, features)
         return [
@@ -163,7 +162,7 @@ class DistillTwoStageDetector(DistillMixin, TwoStageDetector):
 
 
 def _context(roi_head: nn.Module, features: tuple[Tensor, ...]) -> dict[str, Tensor]:
-    """What a RoI head looks at beside the RoIs: semantic segmentation (HTC), the image (SCNet)."""
+    """Return what a RoI head needs besides RoIs: a semantic map (HTC), the image (SCNet)."""
     context = {}
     if getattr(roi_head, 'with_semantic', False):
         context['semantic_feat'] = roi_head.semantic_head(features)[1]
@@ -173,14 +172,14 @@ def _context(roi_head: nn.Module, features: tuple[Tensor, ...]) -> dict[str, Ten
 
 
 def _no_roi(heads: list[nn.Module], output: ClassOutput, before: RoIRecord) -> RoIRecord:
-    """The record of a stage without a RoI, after one without; its output depends on the heads."""
+    """Return the record of a stage without a RoI; its output depends on the heads."""
     # DistributedDataParallel waits for a gradient of each parameter, one of 0 too.
     zero = sum(parameter.sum() for head in heads for parameter in head.parameters())
     return replace(before, output=zero.expand(0, output.values))
 
 
 def _stage_heads(detector: TwoStageDetector, stage: int) -> list[nn.Module]:
-    """The box head of a stage of a cascade, and its mask head where it has one."""
+    """Return the box head of a stage of a cascade, and its mask head where it has one."""
     masks = getattr(detector.roi_head, 'mask_head', None)
     return [_bbox_heads(detector)[stage], *([masks[stage]] if masks is not None else [])]
 

@@ -3,8 +3,13 @@
 Every function here is a collective: all ranks call it, equally often and in the same order.
 """
 
-from .faults import OtherRankError, on_all_ranks, on_any_rank, reports_of_all_ranks
-from .normaliser import global_avg_factor
+from mmdet_kdrank.distributed.faults import (
+    OtherRankError,
+    on_all_ranks,
+    on_any_rank,
+    reports_of_all_ranks,
+)
+from mmdet_kdrank.distributed.normaliser import global_avg_factor
 
 __all__ = [
     'OtherRankError',

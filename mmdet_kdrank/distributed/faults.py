@@ -26,11 +26,11 @@ def on_all_ranks(action: Callable[[], Result]) -> Result:
     """Run an action on every rank, and go on only if it succeeded on all of them.
 
     Args:
-        action (Callable): Takes nothing. It must not contain collectives: a rank that fails before
+        action: Takes nothing. It must not contain collectives: a rank that fails before
             one would leave the others in it.
 
     Returns:
-        Any: What the action returned on this rank.
+        What the action returned on this rank.
 
     Raises:
         Exception: What the action raised on this rank.
@@ -55,7 +55,7 @@ def on_any_rank(flag: Tensor) -> bool:
     """Whether something is so on at least one rank.
 
     Args:
-        flag (Tensor): Whether it is so on this one: a bool scalar, on any device. It is read from
+        flag: Whether it is so on this one: a bool scalar, on any device. It is read from
             the device once, after the ranks have added theirs up.
     """
     if get_world_size() == 1:
@@ -69,10 +69,10 @@ def reports_of_all_ranks(report: str | None) -> str:
     """Gather what the ranks have to report.
 
     Args:
-        report (str, optional): This rank's report; None if it has none.
+        report: This rank's report; None if it has none.
 
     Returns:
-        str: The reports, each after the ranks that made it; empty without any. With one rank the
+        The reports, each after the ranks that made it; empty without any. With one rank the
         report itself.
     """
     if get_world_size() == 1:

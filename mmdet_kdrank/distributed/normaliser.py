@@ -8,7 +8,7 @@ from torch import Tensor
 
 
 def global_avg_factor(total: float | Tensor, device: torch.device | str) -> float:
-    """What a rank divides its sum by, so that the mean over ranks is the global batch's loss.
+    """Return the divisor with which the mean over ranks is the loss of the global batch.
 
     DistributedDataParallel averages the gradients of W ranks. With the returned
     ``max(sum of the totals, 1) / W`` that average is the gradient of one process that has all rows:
@@ -19,11 +19,11 @@ def global_avg_factor(total: float | Tensor, device: torch.device | str) -> floa
     there is one rank.
 
     Args:
-        total (float or Tensor): The rank's own number or weight of rows, a scalar, 0 without any.
-        device (torch.device): Where it is added up: that of the loss.
+        total: The rank's own number or weight of rows, a scalar, 0 without any.
+        device: Where it is added up: that of the loss.
 
     Returns:
-        float: The ``avg_factor``, the same on all ranks, greater than 0. With one rank
+        The ``avg_factor``, the same on all ranks, greater than 0. With one rank
         ``max(total, 1)``.
     """
     ranks = get_world_size()

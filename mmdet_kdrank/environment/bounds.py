@@ -24,12 +24,12 @@ class Bound(NamedTuple):
         return self.minimum <= release(version) < self.below
 
     def __str__(self) -> str:
-        """Writes the bound as pip takes it, such as `mmcv>=2.0.0,<2.2.0`."""
+        """Write the bound as pip takes it, such as `mmcv>=2.0.0,<2.2.0`."""
         return f'{self.package}>={dotted(self.minimum)},<{dotted(self.below)}'
 
 
 def release(version: str) -> tuple[int, ...]:
-    """Returns the release part of a version as numbers.
+    """Return the release part of a version as numbers.
 
     Example:
         >>> release('2.11.0+cu130')
@@ -40,7 +40,7 @@ def release(version: str) -> tuple[int, ...]:
 
 
 def dotted(numbers: tuple[int, ...]) -> str:
-    """Writes a release tuple as people do."""
+    """Write a release tuple as people do."""
     return '.'.join(str(number) for number in numbers)
 
 

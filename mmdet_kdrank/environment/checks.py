@@ -33,7 +33,7 @@ ALL_CHECKS = (
 
 
 def require(facts: Facts) -> None:
-    """Raises when the versions installed cannot work.
+    """Raise when the versions installed cannot work.
 
     Raises:
         EnvironmentFault: Names every fault in the doctor's words.

@@ -60,7 +60,7 @@ class Facts:
 
 
 def installed() -> Facts:
-    """Returns what package metadata tells: quick, and safe in any environment."""
+    """Return what package metadata tells: quick, and safe in any environment."""
     versions = {}
     for name in (*(bound.package for bound in PACKAGES), 'triton', 'opencv-python'):
         try:
@@ -71,13 +71,13 @@ def installed() -> Facts:
 
 
 def gather() -> Facts:
-    """Returns all facts; the risky imports are tried in another process."""
+    """Return all facts; the risky imports are tried in another process."""
     known = installed()
     return Facts(known.versions, known.python, probe_errors(PROBES))
 
 
 def probe_errors(probes: Mapping[str, str]) -> dict[str, str]:
-    """Runs pieces of code in another process and returns the error text of those that fail.
+    """Run pieces of code in another process and returns the error text of those that fail.
 
     An extension built for another torch may end its process; the rest then runs in a new one.
 

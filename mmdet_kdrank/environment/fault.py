@@ -23,7 +23,7 @@ class Fault(NamedTuple):
     mend: str
 
     def __str__(self) -> str:
-        """Writes both as one line."""
+        """Write both as one line."""
         return f'{self.what} Mend: {self.mend}'
 
 

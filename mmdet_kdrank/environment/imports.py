@@ -37,7 +37,7 @@ def opencv(facts: Facts) -> Fault | None:
 
 
 def torch_import(facts: Facts) -> Fault | None:
-    """A torch that cannot be imported at all."""
+    """Return a torch that cannot be imported at all."""
     if 'torch' not in facts.errors:
         return None
     return Fault(f'torch cannot be imported: {last_line(facts.errors["torch"])}.', SETUP)
@@ -97,6 +97,6 @@ def mmdet_import(facts: Facts) -> Fault | None:
 
 
 def last_line(text: str) -> str:
-    """Returns the line of a traceback that says what happened."""
+    """Return the line of a traceback that says what happened."""
     lines = text.strip().splitlines()
     return lines[-1].strip().rstrip('.') if lines else 'no message'

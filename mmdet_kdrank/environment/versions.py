@@ -24,7 +24,7 @@ def python_version(facts: Facts) -> Fault | None:
 
 
 def version_check(bound: Bound) -> Check:
-    """Builds the check that a package is there, within its bounds."""
+    """Build the check that a package is there, within its bounds."""
 
     def probe(facts: Facts) -> Fault | None:
         version = facts.versions.get(bound.package)

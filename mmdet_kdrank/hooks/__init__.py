@@ -1,11 +1,11 @@
 """Hooks, registered in MMEngine's HOOKS, one a file."""
 
-from .adapter_hook import DistillAdapterHook
-from .atomic_backend import AtomicBackend
-from .diagnostics_hook import DistillDiagnosticsHook
-from .random_state import RandomStateHook
-from .safe_checkpoint import SafeCheckpointHook
-from .weight_hook import DistillWeightHook
+from mmdet_kdrank.hooks.adapter_hook import DistillAdapterHook
+from mmdet_kdrank.hooks.diagnostics_hook import DistillDiagnosticsHook
+from mmdet_kdrank.hooks.resilience.atomic_backend import AtomicBackend
+from mmdet_kdrank.hooks.resilience.random_state import RandomStateHook
+from mmdet_kdrank.hooks.resilience.safe_checkpoint import SafeCheckpointHook
+from mmdet_kdrank.hooks.weight_hook import DistillWeightHook
 
 __all__ = [
     'AtomicBackend',

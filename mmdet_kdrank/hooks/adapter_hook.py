@@ -11,8 +11,7 @@ from mmengine.runner import Runner
 from mmengine.runner.checkpoint import weights_to_cpu
 
 from mmdet_kdrank.errors import ArgumentError
-
-from .distiller import distiller
+from mmdet_kdrank.hooks.distilling_model import distiller
 
 KEY = 'distill_adapters'
 """Key of the checkpoint, beside ``state_dict`` and ``optimizer``."""

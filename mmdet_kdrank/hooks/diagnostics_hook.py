@@ -12,12 +12,11 @@ from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
-from mmdet_kdrank.analysis.diagnostics.iteration import IterationWatch
-from mmdet_kdrank.analysis.diagnostics.journal import append
+from mmdet_kdrank.diagnostics.iteration import IterationWatch
+from mmdet_kdrank.diagnostics.journal import append
 from mmdet_kdrank.errors import ArgumentError
+from mmdet_kdrank.hooks.distilling_model import distiller
 from mmdet_kdrank.ops.checks import check_count
-
-from .distiller import distiller
 
 
 @HOOKS.register_module()
@@ -35,10 +34,10 @@ class DistillDiagnosticsHook(Hook):
     group of rows, so one that keeps a state of its own would count these calls.
 
     Args:
-        interval (int): Iterations between two measurements.
-        topk (Sequence[int]): For each k the share of the teacher's k best classes that are among
+        interval: Iterations between two measurements.
+        topk: For each k the share of the teacher's k best classes that are among
             the student's k best.
-        score_edges (Sequence[float]): Rising bounds, in (0, 1), between the intervals of the
+        score_edges: Rising bounds, in (0, 1), between the intervals of the
             teacher's score by which tau is split.
 
     Raises:

@@ -16,9 +16,9 @@ class Constant:
     """One factor from a step on.
 
     Args:
-        begin (int): Its first step.
-        factor (float): The factor, at least 0.
-        by_epoch (bool): Whether steps are epochs; otherwise iterations.
+        begin: Its first step.
+        factor: The factor, at least 0.
+        by_epoch: Whether steps are epochs; otherwise iterations.
 
     Raises:
         ValueError: If a value is out of its range.
@@ -38,7 +38,7 @@ class Constant:
         return self.begin + 1
 
     def __call__(self, step: int) -> float:
-        """The factor, whatever the step."""
+        """Return the factor, whatever the step."""
         return float(self.factor)
 
 
@@ -47,12 +47,12 @@ class Linear:
     """From one factor to another along a line.
 
     Args:
-        begin (int): Step at which ``start_factor`` holds.
-        end (int): The first step after it: ``end_factor`` is reached at ``end - 1``, as in
+        begin: Step at which ``start_factor`` holds.
+        end: The first step after it: ``end_factor`` is reached at ``end - 1``, as in
             MMEngine's parameter schedulers.
-        start_factor (float): Factor at the beginning, at least 0.
-        end_factor (float): Factor at the end and after it, at least 0.
-        by_epoch (bool): Whether steps are epochs; otherwise iterations.
+        start_factor: Factor at the beginning, at least 0.
+        end_factor: Factor at the end and after it, at least 0.
+        by_epoch: Whether steps are epochs; otherwise iterations.
 
     Raises:
         ValueError: If a value is out of its range, or there are fewer than two steps.
@@ -77,7 +77,7 @@ class Linear:
         _check_factor('end_factor', self.end_factor)
 
     def __call__(self, step: int) -> float:
-        """The factor at a step from ``begin`` on."""
+        """Return the factor at a step from ``begin`` on."""
         way = self.curve(min((step - self.begin) / (self.end - 1 - self.begin), 1.0))
         return (1 - way) * self.start_factor + way * self.end_factor
 
@@ -103,7 +103,7 @@ class Schedule:
     It is 1 before the first piece. After a piece its last factor holds until the next begins.
 
     Args:
-        pieces (Sequence[dict]): ``type``, a name in :data:`PIECES`, and its arguments, in order.
+        pieces: ``type``, a name in :data:`PIECES`, and its arguments, in order.
 
     Raises:
         TypeError: If an argument is unknown or missing.
@@ -142,7 +142,7 @@ class Schedule:
         return self.pieces[-1].end
 
     def __call__(self, step: int) -> float:
-        """The factor at a step, counted from 0."""
+        """Return the factor at a step, counted from 0."""
         begun = bisect_right([piece.begin for piece in self.pieces], step)
         return self.pieces[begun - 1](step) if begun else 1.0
 

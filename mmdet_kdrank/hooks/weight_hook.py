@@ -10,9 +10,8 @@ from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
 from mmdet_kdrank.errors import ArgumentError
-
-from .distiller import distiller
-from .schedule import Schedule
+from mmdet_kdrank.hooks.distilling_model import distiller
+from mmdet_kdrank.hooks.schedule import Schedule
 
 
 @HOOKS.register_module()
@@ -25,7 +24,7 @@ class DistillWeightHook(Hook):
     each factor as ``distill_factor.NAME``.
 
     Args:
-        schedules (dict[str, list[dict]]): Pieces of the schedule of each entry that has one, see
+        schedules: Pieces of the schedule of each entry that has one, see
             :class:`~mmdet_kdrank.hooks.schedule.Schedule`.
 
     Raises:

@@ -5,9 +5,8 @@ from mmdet.models.losses.utils import weight_reduce_loss
 from torch import Tensor, nn
 
 from mmdet_kdrank.errors import ArgumentError, UnsupportedError
+from mmdet_kdrank.losses.precision import full_precision
 from mmdet_kdrank.ops.checks import check_choice, check_logits, check_number
-
-from .precision import full_precision
 
 _REDUCTIONS = ('none', 'mean', 'sum')
 
@@ -51,7 +50,7 @@ class LogitDistillLoss(nn.Module):
         self.loss_weight = loss_weight
 
     def row_loss(self, pred: Tensor, soft_label: Tensor) -> Tensor:
-        """The loss of each row, without weights.
+        """Return the loss of each row, without weights.
 
         Args:
             pred: The student's logits, float32 or float64, shape (N, C). N may be 0.
@@ -73,7 +72,7 @@ class LogitDistillLoss(nn.Module):
         reduction_override: str | None = None,
         labels: Tensor | None = None,
     ) -> Tensor:
-        """Computes the weighted, reduced loss.
+        """Compute the weighted, reduced loss.
 
         Args:
             pred: The student's logits, shape (N, C).

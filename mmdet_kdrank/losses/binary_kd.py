@@ -45,7 +45,7 @@ class BinaryKDLoss(LogitDistillLoss):
         self.temperature = temperature
 
     def row_loss(self, pred: Tensor, soft_label: Tensor) -> Tensor:
-        """The sum over classes of each row, shape (N,)."""
+        """Return the sum over classes of each row, shape (N,)."""
         score = (soft_label / self.temperature).sigmoid()
         loss = F.binary_cross_entropy_with_logits(pred / self.temperature, score, reduction='none')
         return self.temperature**2 * loss.sum(1)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from mmdet_kdrank.distillers.samples import DistillSamples
 from mmdet_kdrank.distributed import global_avg_factor
 from mmdet_kdrank.errors import ArgumentError, UnsupportedError
 from mmdet_kdrank.losses.candidate_rows import CandidateRows, class_rows, object_rows
 from mmdet_kdrank.ops.checks import check_choice, check_count
+from mmdet_kdrank.structures.samples import DistillSamples
 
 
 class CandidateLoss(nn.Module):
@@ -89,7 +89,7 @@ class CandidateLoss(nn.Module):
         self.requires_labels = self.requires_boxes = rows == 'object'
 
     def row_loss(self, student: Tensor, teacher: Tensor, valid: Tensor) -> Tensor:
-        """The loss of each row.
+        """Return the loss of each row.
 
         Args:
             student: The student's log-odds, float32 or float64, shape (R, M), R >= 1.
@@ -105,7 +105,7 @@ class CandidateLoss(nn.Module):
         )
 
     def forward(self, samples: DistillSamples) -> Tensor:
-        """Computes the loss.
+        """Compute the loss.
 
         Args:
             samples: All samples of one head, aligned.
@@ -129,7 +129,7 @@ class CandidateLoss(nn.Module):
             return self.loss_weight * loss.sum() / avg_factor
 
     def choose(self, samples: DistillSamples) -> CandidateRows:
-        """The rows of a batch."""
+        """Return the rows of a batch."""
         if self.rows == 'class':
             return class_rows(samples, self.candidates, self.score_thr, self.scope == 'image')
         if samples.labels is None or samples.boxes is None or samples.ground_truth is None:
@@ -140,6 +140,6 @@ class CandidateLoss(nn.Module):
         return object_rows(samples, self.candidates)
 
     def extra_repr(self) -> str:
-        """The options of the rows, for the printed model."""
+        """Return the options of the rows, for the printed model."""
         names = ('rows', 'scope', 'candidates', 'score_thr', 'loss_weight')
         return ', '.join(f'{name}={getattr(self, name)!r}' for name in names)

@@ -24,7 +24,7 @@ import torch.nn.functional as F
 from mmdet.structures.bbox import bbox_overlaps
 from torch import Tensor
 
-from mmdet_kdrank.distillers.samples import DistillSamples
+from mmdet_kdrank.structures.samples import DistillSamples
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def log_odds(logits: Tensor, index: Tensor, column: Tensor, softmax: bool) -> Te
 def class_rows(
     samples: DistillSamples, most: int, score_thr: float, per_image: bool
 ) -> CandidateRows:
-    """A row for every class that the teacher sees, of the samples that it scores highest for it.
+    """Return, for every class that the teacher sees, a row of the samples it scores highest.
 
     Args:
         samples: Those of one head, aligned.
@@ -120,7 +120,7 @@ def class_rows(
 
 
 def object_rows(samples: DistillSamples, most: int) -> CandidateRows:
-    """A row for every object of the ground truth that has two positive samples or more.
+    """Return a row for every object of the ground truth that has two positive samples or more.
 
     Positives are the student's own. Its assignment is known by class alone, so a positive belongs
     to the object of its class that its box overlaps most. For points, whose box is their cell, that
@@ -153,7 +153,7 @@ def object_rows(samples: DistillSamples, most: int) -> CandidateRows:
 
 
 def _groups(image: Tensor, per_image: bool) -> Iterator[Tensor]:
-    """Indices of the samples that compete with each other, groups of two or more."""
+    """Return indices of the samples that compete with each other, groups of two or more."""
     if per_image:
         last = int(image.max()) if len(image) else -1
         groups = ((image == number).nonzero().squeeze(1) for number in range(last + 1))
@@ -163,7 +163,7 @@ def _groups(image: Tensor, per_image: bool) -> Iterator[Tensor]:
 
 
 def _owners(samples: DistillSamples, positive: Tensor) -> tuple[Tensor, Tensor]:
-    """The object that each positive sample belongs to, and the samples that belong to one."""
+    """Return the object of each positive sample, and the samples that belong to one."""
     objects = samples.ground_truth
     if not len(objects):
         return positive[:0], positive[:0]

@@ -65,7 +65,7 @@ class DKDLoss(LogitDistillLoss):
         self.temperature = temperature
 
     def row_loss(self, pred: Tensor, soft_label: Tensor, labels: Tensor) -> Tensor:
-        """The sum of both parts of each row, shape (N,)."""
+        """Return the sum of both parts of each row, shape (N,)."""
         *student, student_others = split_target(pred / self.temperature, labels)
         *teacher, teacher_others = split_target(soft_label / self.temperature, labels)
         target = _kl(torch.stack(student, 1), torch.stack(teacher, 1))

@@ -9,8 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mmdet_kdrank.errors import ArgumentError, UnsupportedError
-
-from .precision import full_precision
+from mmdet_kdrank.losses.precision import full_precision
 
 
 class FeatureDistillLoss(nn.Module):
@@ -72,7 +71,7 @@ class FeatureDistillLoss(nn.Module):
         return level
 
     def level_loss(self, student: Tensor, teacher: Tensor) -> Tensor:
-        """The loss of one level.
+        """Return the loss of one level.
 
         Args:
             student: Shape (B, C, h, w), float32 or float64, adapted and of the teacher's size.
@@ -84,7 +83,7 @@ class FeatureDistillLoss(nn.Module):
         raise UnsupportedError(f'{type(self).__name__} must define level_loss(student, teacher).')
 
     def forward(self, student: Sequence[Tensor], teacher: Sequence[Tensor]) -> Tensor:
-        """Computes the sum over the levels.
+        """Compute the sum over the levels.
 
         Args:
             student: Levels of the student's neck, each (B, C, h, w).

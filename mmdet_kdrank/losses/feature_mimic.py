@@ -63,7 +63,7 @@ class FeatureMimicLoss(FeatureDistillLoss):
         )
 
     def adapt(self, level: Tensor, place: int) -> Tensor:
-        """The adapter's output, shape (B, teacher_channels, h, w)."""
+        """Return the adapter's output, shape (B, teacher_channels, h, w)."""
         adapter = self.adapters[place]
         if level.shape[1] != adapter.in_channels:
             raise ArgumentError(
@@ -73,7 +73,7 @@ class FeatureMimicLoss(FeatureDistillLoss):
         return adapter(level)
 
     def level_loss(self, student: Tensor, teacher: Tensor) -> Tensor:
-        """The mean squared error."""
+        """Return the mean squared error."""
         return mse_loss(student, teacher)
 
     def _chosen(self, ours: int, theirs: int) -> Sequence[int]:

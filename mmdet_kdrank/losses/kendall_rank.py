@@ -131,7 +131,7 @@ class KendallRankLoss(LogitDistillLoss):
         return 1 - grouped_kendall_tau(pred, soft_label, orders, self.class_groups, **self.options)
 
     def extra_repr(self) -> str:
-        """The options, for the printed model."""
+        """Return the options, for the printed model."""
         options = dict(
             self.options,
             standardize=self.standardize,

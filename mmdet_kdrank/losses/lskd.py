@@ -72,7 +72,7 @@ class LSKDLoss(LogitDistillLoss):
             ) from error
 
     def row_loss(self, pred: Tensor, soft_label: Tensor, labels: Tensor | None = None) -> Tensor:
-        """What the loss inside says of each standardised row, shape (N,)."""
+        """Return what the loss inside says of each standardised row, shape (N,)."""
         loss = self.loss(
             standardize_rows(pred, self.eps),
             standardize_rows(soft_label, self.eps),

@@ -31,5 +31,5 @@ class LogitMSELoss(LogitDistillLoss):
     """
 
     def row_loss(self, pred: Tensor, soft_label: Tensor) -> Tensor:
-        """The mean over classes of each row, shape (N,)."""
+        """Return the mean over classes of each row, shape (N,)."""
         return (pred - soft_label).square().mean(1)

@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def full_precision(tensor: Tensor) -> Tensor:
-    """Converts half precision to float32, and leaves the rest as it is.
+    """Convert half precision to float32, and leaves the rest as it is.
 
     Args:
         tensor: Of any floating-point dtype and shape.

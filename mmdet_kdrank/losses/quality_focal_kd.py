@@ -50,7 +50,7 @@ class QualityFocalKDLoss(LogitDistillLoss):
         self.beta = beta
 
     def row_loss(self, pred: Tensor, soft_label: Tensor) -> Tensor:
-        """The sum over classes of each row, shape (N,)."""
+        """Return the sum over classes of each row, shape (N,)."""
         score = soft_label.sigmoid()
         disagreement = (pred.sigmoid() - score).abs().pow(self.beta)
         loss = F.binary_cross_entropy_with_logits(pred, score, reduction='none')

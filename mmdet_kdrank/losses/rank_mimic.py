@@ -72,7 +72,7 @@ class RankMimicLoss(CandidateLoss):
         self.temperature = temperature
 
     def row_loss(self, student: Tensor, teacher: Tensor, valid: Tensor) -> Tensor:
-        """The divergence of each row, shape (R,)."""
+        """Return the divergence of each row, shape (R,)."""
         p, q = (self._log_distribution(values, valid) for values in (student, teacher))
         divergence = (q.exp() * (q - p)).masked_fill(~valid, 0).sum(1)
         return self.temperature**2 * divergence

@@ -10,32 +10,32 @@ from mmdet_kdrank.errors import ArgumentError, ArgumentTypeError
 
 
 def check_choice(argument: str, value: str, known: Iterable[str]) -> None:
-    """Raises ValueError unless ``value`` is one of ``known``."""
+    """Raise ValueError unless ``value`` is one of ``known``."""
     known = sorted(known)
     if value not in known:
         raise ArgumentError(f'{argument}={value!r} is unknown; choose one of {", ".join(known)}.')
 
 
 def check_positive(argument: str, value: float) -> None:
-    """Raises ValueError unless ``value`` is a positive, finite number."""
+    """Raise ValueError unless ``value`` is a positive, finite number."""
     if not (isinstance(value, (int, float)) and 0 < value < math.inf):
         raise ArgumentError(f'{argument}={value!r} must be a positive, finite number.')
 
 
 def check_number(argument: str, value: float) -> None:
-    """Raises ValueError unless ``value`` is a finite number."""
+    """Raise ValueError unless ``value`` is a finite number."""
     if not (isinstance(value, (int, float)) and math.isfinite(value)):
         raise ArgumentError(f'{argument}={value!r} must be a finite number.')
 
 
 def check_count(argument: str, value: int, least: int = 1) -> None:
-    """Raises ValueError unless ``value`` is a whole number of at least ``least``."""
+    """Raise ValueError unless ``value`` is a whole number of at least ``least``."""
     if not (isinstance(value, int) and value >= least):
         raise ArgumentError(f'{argument}={value!r} must be a whole number of at least {least}.')
 
 
 def check_logits(student: Tensor, teacher: Tensor, names: Iterable[str]) -> None:
-    """Checks a pair of (N, C) logit tensors.
+    """Check a pair of (N, C) logit tensors.
 
     Args:
         student: Logits that are trained.
@@ -81,7 +81,7 @@ def check_logits(student: Tensor, teacher: Tensor, names: Iterable[str]) -> None
 
 
 def check_mask(mask: Tensor | None, like: Tensor) -> None:
-    """Raises TypeError or ValueError unless ``mask`` is None or bool, of the shape of ``like``."""
+    """Raise TypeError or ValueError unless ``mask`` is None or bool, of the shape of ``like``."""
     if mask is None:
         return
     if not isinstance(mask, Tensor) or mask.dtype != torch.bool:

@@ -30,7 +30,7 @@ from mmdet_kdrank.ops.kendall import kendall_tau
 def grouped_kendall_tau(
     student: Tensor, teacher: Tensor, orders: Tensor, groups: int, **options: Any
 ) -> Tensor:
-    """An unbiased estimate of the plain form of Kendall's coefficient, at ``1 / groups`` the cost.
+    """Estimate the plain form of Kendall's coefficient without bias, at ``1 / groups`` the cost.
 
     Each class is compared with the others of its group alone, in O(N C) memory, by any backend.
     Every class takes part, also where ``groups`` does not divide C: groups differ in size by one at

@@ -34,7 +34,7 @@ def tau_and_derivative(
     backend: str,
     derivative: bool,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Computes the coefficient and, if asked, what its derivative is made of.
+    """Compute the coefficient and, if asked, what its derivative is made of.
 
     Arguments are those of :func:`mmdet_kdrank.ops.kendall_tau`, checked.
 
@@ -77,7 +77,7 @@ def fake_tau_and_derivative(
 
 
 def scale_direction(grad_tau: Tensor, direction: Tensor, scale: Tensor, like: Tensor) -> Tensor:
-    """The gradient of the student's logits, in the dtype of ``like``, shape (N, C)."""
+    """Return the gradient of the student's logits, in the dtype of ``like``, shape (N, C)."""
     return (direction * (grad_tau * scale)[:, None]).to(like.dtype)
 
 
@@ -105,7 +105,7 @@ class KendallTauBackward(torch.autograd.Function):
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple, output: Tensor) -> None:
-        """Keeps nothing: there is no second order."""
+        """Keep nothing: there is no second order."""
 
     backward = staticmethod(refuse_second_order)
 
@@ -123,7 +123,7 @@ class KendallTau(torch.autograd.Function):
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple, output: tuple[Tensor, Tensor, Tensor]) -> None:
-        """Keeps the derivative."""
+        """Keep the derivative."""
         ctx.mark_non_differentiable(output[1], output[2])
         # Else zeros of shape (N, C) are made for the direction in every backward pass.
         ctx.set_materialize_grads(False)
@@ -131,14 +131,14 @@ class KendallTau(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad_tau: Tensor | None, *unused: None) -> tuple[Tensor | None, ...]:
-        """The gradient of the student's logits."""
+        """Return the gradient of the student's logits."""
         if grad_tau is None:
             return (None,) * 11
         return None, KendallTauBackward.apply(grad_tau, *ctx.saved_tensors), *[None] * 9
 
     @staticmethod
     def vmap(info: Any, in_dims: tuple, link: Tensor | None, *inputs: Any) -> tuple[tuple, tuple]:
-        """Maps over a batch by taking its samples as further rows."""
+        """Map over a batch by taking its samples as further rows."""
         return fold_batch(differentiable_tau, info.batch_size, in_dims[1:], inputs)
 
 
@@ -151,7 +151,7 @@ def differentiable_tau(student: Tensor, *inputs: Any) -> tuple[Tensor, Tensor, T
 
 
 def fold_batch(function: Any, size: int, in_dims: tuple, inputs: tuple) -> tuple[tuple, tuple]:
-    """Calls ``function`` once for a batch of (N, C) tensors, as (B N, C).
+    """Call ``function`` once for a batch of (N, C) tensors, as (B N, C).
 
     Args:
         function: :func:`tau_and_derivative`, or a differentiable form of it.

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from mmdet_kdrank.compare.coco import evaluate_boxes
-from mmdet_kdrank.compare.jobs import RESULT, SAMPLES
+from mmdet_kdrank.compare.experiment import runs_of
 from mmdet_kdrank.compare.reading import read_plan
-from mmdet_kdrank.compare.runs import runs_of
+from mmdet_kdrank.compare.student_jobs import RESULT, SAMPLES
 from tests.compare.fabricated import CLASSES, FoundRows, annotations, detections, open_coco
 
 CONFIG = """

@@ -9,8 +9,8 @@ from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
+from mmdet_kdrank.compare.experiment import TEACHER, runs_of
 from mmdet_kdrank.compare.reading import read_plan
-from mmdet_kdrank.compare.runs import TEACHER, runs_of
 from mmdet_kdrank.datasets.shapes import write_shapes
 
 SHAPES = Path(__file__).parents[2] / 'configs' / 'shapes'

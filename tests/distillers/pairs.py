@@ -10,8 +10,9 @@ import torch
 from mmdet.registry import MODELS
 from torch import Tensor, nn
 
-from mmdet_kdrank.distillers import DistillSamples, class_output
-from mmdet_kdrank.distillers.capture import watch_forward, watch_method
+from mmdet_kdrank.distillers import DistillSamples
+from mmdet_kdrank.heads import class_output
+from mmdet_kdrank.heads.capture import watch_forward, watch_method
 from tests.detectors import build, distiller_config, raw_batch, save_teacher, training_losses
 
 
@@ -20,11 +21,11 @@ class Step:
     """What a distilling step did.
 
     Args:
-        model (nn.Module): The distiller.
-        losses (dict): What it logged.
-        samples (DistillSamples): What its selector was given.
-        student (Tensor): Logits of the student's own RoIs or priors, all its classes, (N, C).
-        teacher (Tensor): The teacher's logits there, all its classes, from a detector built, loaded
+        model: The distiller.
+        losses: What it logged.
+        samples: What its selector was given.
+        student: Logits of the student's own RoIs or priors, all its classes, (N, C).
+        teacher: The teacher's logits there, all its classes, from a detector built, loaded
             and run apart.
     """
 

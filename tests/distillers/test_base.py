@@ -9,7 +9,7 @@ from mmengine.optim import OptimWrapper
 from torch import nn
 
 from mmdet_kdrank.distillers import DistillTwoStageDetector
-from mmdet_kdrank.distillers.capture import watch_method
+from mmdet_kdrank.heads.capture import watch_method
 from tests.detectors import (
     CASCADE,
     FASTER,

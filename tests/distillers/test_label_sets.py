@@ -11,7 +11,7 @@ from mmengine.hub import get_config
 from mmengine.logging import MessageHub
 from mmengine.optim import build_optim_wrapper
 
-from mmdet_kdrank.analysis.survey.batch import random_batch
+from experiments.survey.batch import random_batch
 from tests.detectors import (
     FASTER,
     KD,

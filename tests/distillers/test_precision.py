@@ -10,7 +10,7 @@ from mmcv.ops import RoIAlign
 from mmengine.model import ExponentialMovingAverage
 from mmengine.optim import OptimWrapper
 
-from mmdet_kdrank.distillers.capture import watch_forward
+from mmdet_kdrank.heads.capture import watch_forward
 from tests.detectors import (
     FASTER,
     NUM_CLASSES,

@@ -2,7 +2,7 @@ import pytest
 import torch
 from mmdet.registry import TASK_UTILS
 
-from tests.distillers.test_samples import samples
+from tests.structures.test_samples import samples
 
 
 def select(config, **changes):

@@ -4,7 +4,7 @@ from mmdet.models.dense_heads import ATSSHead
 from mmdet.models.losses import KnowledgeDistillationKLDivLoss
 from mmdet.registry import MODELS
 
-from mmdet_kdrank.distillers.capture import watch_forward
+from mmdet_kdrank.heads.capture import watch_forward
 from tests.detectors import (
     ATSS,
     FCOS,

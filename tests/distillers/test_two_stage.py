@@ -4,7 +4,7 @@ from mmdet.models.losses import KnowledgeDistillationKLDivLoss
 from mmdet.models.roi_heads import StandardRoIHead
 from mmdet.registry import MODELS
 
-from mmdet_kdrank.distillers.capture import watch_forward, watch_method
+from mmdet_kdrank.heads.capture import watch_forward, watch_method
 from tests.detectors import (
     CASCADE,
     CASCADE_MASK,

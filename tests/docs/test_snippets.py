@@ -17,8 +17,8 @@ from mmengine.config import Config
 from torch import nn
 
 from mmdet_kdrank.compare.reading import read_plan
-from mmdet_kdrank.distillers.teacher import TeacherSource
 from mmdet_kdrank.ops.backends import BACKENDS, PairRequest
+from mmdet_kdrank.teachers.teacher import TeacherSource
 from tests.detectors import training_losses
 from tests.docs.pages import PAGES, ROOT, Block, blocks, name_of
 

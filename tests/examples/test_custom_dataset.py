@@ -15,7 +15,7 @@ import pytest
 from mmdet.registry import MODELS
 from mmengine.config import Config
 
-from mmdet_kdrank.checkpoint import load_checkpoint
+from mmdet_kdrank.checkpoints.loading import load_checkpoint
 from tests.packages import NOT_TRACKED, ROOT, run, unpacked_sdist
 from tests.tools.conftest import scalars
 

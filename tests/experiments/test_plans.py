@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from mmdet_kdrank.compare.experiment import runs_of
 from mmdet_kdrank.compare.reading import read_plan
-from mmdet_kdrank.compare.runs import runs_of
 
 ROOT = Path(__file__).resolve().parents[2]
-NAMES = sorted(path.stem for path in (ROOT / 'experiments').glob('*.py'))
+NAMES = sorted(path.stem for path in (ROOT / 'experiments' / 'plans').glob('*.py'))
 
 
 @pytest.fixture(autouse=True)
@@ -19,7 +19,7 @@ def at_the_root(monkeypatch):
 
 @cache
 def plan(name):
-    return read_plan(f'experiments/{name}.py')
+    return read_plan(f'experiments/plans/{name}.py')
 
 
 @pytest.mark.slow

@@ -6,8 +6,8 @@ import pytest
 import torch
 from mmdet.registry import MODELS, TASK_UTILS
 
-from mmdet_kdrank.distillers.samples import DistillSamples
 from mmdet_kdrank.ops import grouped_kendall_tau, kendall_tau
+from mmdet_kdrank.structures.samples import DistillSamples
 from tests.faults.table import Fault
 
 X = torch.randn(3, 5)

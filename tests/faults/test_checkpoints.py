@@ -9,7 +9,7 @@ import pytest
 import torch
 from mmdet.utils import register_all_modules
 
-from mmdet_kdrank.distillers.teacher import TeacherSource
+from mmdet_kdrank.teachers.teacher import TeacherSource
 from tests.detectors import RETINA, save_teacher, small_config
 from tests.faults.table import Fault
 

@@ -9,9 +9,9 @@ import torch.nn.functional as F
 from mmdet.registry import MODELS
 from mmengine.registry import HOOKS
 
-from mmdet_kdrank.analysis.diagnostics.journal import read_diagnostics
-from mmdet_kdrank.analysis.scalars import read_scalars
+from mmdet_kdrank.diagnostics.journal import read_diagnostics
 from mmdet_kdrank.losses import LogitDistillLoss
+from mmdet_kdrank.runs.scalars import read_scalars
 from tests.detectors import (
     ATSS,
     CASCADE,

@@ -13,7 +13,7 @@ from mmdet.utils import register_all_modules
 from mmengine.config import Config
 from mmengine.hub import get_config
 
-from mmdet_kdrank.analysis.results_table import last_evaluation
+from mmdet_kdrank.report.results_table import last_evaluation
 from tests.configs.files import COCO
 from tests.detectors import save_teacher, small_config
 from tests.docs.pages import blocks

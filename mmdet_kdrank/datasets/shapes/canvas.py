@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .outlines import paint
+from mmdet_kdrank.datasets.shapes.outlines import paint
 
 _SUBPIXELS = 3
 _OCTAVES = ((4, 0.30), (10, 0.20), (28, 0.14))  # (cells along a side, contrast)

@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 from pycocotools import mask as coco_mask
 
-from .scene import SPLITS, draw_scene
-from .taxonomy import CLASSES, class_parts
+from mmdet_kdrank.datasets.shapes.scene import SPLITS, draw_scene
+from mmdet_kdrank.datasets.shapes.taxonomy import CLASSES, class_parts
 
 MANIFEST = 'manifest.json'
 FORMAT = 'mmdet_kdrank shapes'

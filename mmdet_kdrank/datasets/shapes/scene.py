@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from .canvas import Brush, background, develop, stroke
-from .colour import hsv_to_rgb
-from .taxonomy import CLASSES, HUES, class_parts
+from mmdet_kdrank.datasets.shapes.canvas import Brush, background, develop, stroke
+from mmdet_kdrank.datasets.shapes.colour import hsv_to_rgb
+from mmdet_kdrank.datasets.shapes.taxonomy import CLASSES, HUES, class_parts
 
 SPLITS = ('train', 'val')
 MIN_VISIBLE_SHARE = 0.4
@@ -48,7 +48,7 @@ def _random_brush(rng: np.random.Generator, label: int, size: int) -> Brush:
 
 
 def _random_clutter(rng: np.random.Generator, size: int) -> Brush:
-    """A grey bar that belongs to no class: hides objects, and is no object."""
+    """Return a grey bar that belongs to no class: hides objects, and is no object."""
     grey = (0.15 + 0.7 * rng.random(),) * 3
     return Brush(
         outline='square',

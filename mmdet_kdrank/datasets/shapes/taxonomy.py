@@ -2,7 +2,7 @@
 
 from itertools import product
 
-from .colour import hsv_to_rgb
+from mmdet_kdrank.datasets.shapes.colour import hsv_to_rgb
 
 OUTLINES = ('circle', 'triangle', 'star')
 FILLS = ('solid', 'striped', 'hollow')

@@ -18,7 +18,7 @@ _AUTO = {'cuda': ('triton', 'chunked'), 'cpu': ('native', 'chunked')}
 
 
 def choose(name: str, student: Tensor, teacher: Tensor, request: PairRequest) -> Backend:
-    """The backend of that name.
+    """Return the backend of that name.
 
     Args:
         name: A key of ``BACKENDS``, or ``'auto'``.

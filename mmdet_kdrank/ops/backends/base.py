@@ -64,12 +64,12 @@ class Backend(NamedTuple):
 
 
 def sum_dtype(student: Tensor, teacher: Tensor) -> torch.dtype:
-    """The dtype that sums are computed in: float64 if an input is, else float32."""
+    """Return the dtype that sums are computed in: float64 if an input is, else float32."""
     return torch.promote_types(torch.promote_types(student.dtype, teacher.dtype), torch.float32)
 
 
 def clean_logits(logits: Tensor, mask: Tensor | None, dtype: torch.dtype) -> Tensor:
-    """The logits in ``dtype``, with zeros where masked; possibly the input itself."""
+    """Return the logits in ``dtype``, with zeros where masked; possibly the input itself."""
     logits = logits.to(dtype)
     return logits if mask is None else logits.masked_fill(~mask, 0)
 

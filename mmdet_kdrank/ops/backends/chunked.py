@@ -54,7 +54,7 @@ def _narrow_rows(logits: Tensor, steepness: float) -> Tensor:
 def pair_sums(
     student: Tensor, teacher: Tensor, mask: Tensor | None, request: PairRequest
 ) -> PairSums:
-    """Computes the pair sums in O(N C) memory.
+    """Compute the pair sums in O(N C) memory.
 
     Args:
         student: Logits, shape (N, C).

@@ -55,7 +55,7 @@ def _matrix(x: Tensor) -> tuple[int, int, int]:
 def pair_sums(
     student: Tensor, teacher: Tensor, mask: Tensor | None, request: PairRequest
 ) -> PairSums:
-    """Computes the pair sums in O(C) memory beside the results.
+    """Compute the pair sums in O(C) memory beside the results.
 
     Args:
         student: Logits, shape (N, C).

@@ -17,7 +17,7 @@ from mmdet_kdrank.ops.surrogates import SURROGATES
 def pair_sums(
     student: Tensor, teacher: Tensor, mask: Tensor | None, request: PairRequest
 ) -> PairSums:
-    """Computes the pair sums from (N, C, C) tensors.
+    """Compute the pair sums from (N, C, C) tensors.
 
     All ordered pairs are summed, each unordered one twice; the diagonal adds ``phi(0) = 0``.
 

@@ -45,7 +45,7 @@ class Tile(NamedTuple):
     grads: Tensor
 
     def buffers(self) -> list[Tensor]:
-        """The scratch, each of shape (R, I, J)."""
+        """Return the scratch, each of shape (R, I, J)."""
         shape = (len(self.student), self.ii.stop - self.ii.start, self.jj.stop - self.jj.start)
         numel = shape[0] * shape[1] * shape[2]
         return [buffer[:numel].view(shape) for buffer in self.scratch]
@@ -59,19 +59,19 @@ class Tile(NamedTuple):
         return slice(max(self.ii.stop - self.jj.start, 0), self.jj.stop - self.jj.start)
 
     def add_sum(self, slot: int, product: Tensor) -> None:
-        """Adds a tile of terms that are the same for (i, j) and (j, i)."""
+        """Add a tile of terms that are the same for (i, j) and (j, i)."""
         by_column = product.sum(1)
         self.sums[slot].add_(by_column.sum(1)).add_(by_column[:, self._right()].sum(1))
 
     def add_grad(self, slot: int, by_i: Tensor, by_j: Tensor) -> None:
-        """Adds a tile of terms of class i, and the tile of class j with the other sign."""
+        """Add a tile of terms of class i, and the tile of class j with the other sign."""
         right = self._right()
         self.grads[slot, :, self.ii].add_(by_i.sum(2))
         self.grads[slot, :, self.jj][:, right].sub_(by_j[:, :, right].sum(1))
 
 
 def add_surrogates(tile: Tile, request: PairRequest) -> None:
-    """Adds a tile of logits: a surrogate on each side for every pair."""
+    """Add a tile of logits: a surrogate on each side for every pair."""
     a, b, slope, work, _ = tile.buffers()
     # The difference first: k s_i - k s_j would lose near-ties to the rounding of its terms.
     tile.pairs(torch.sub, tile.student, a)
@@ -109,7 +109,7 @@ def exponentials(logits: Tensor, steepness: float) -> Tensor:
 
 
 def add_exponentials(tile: Tile, request: PairRequest) -> None:
-    """Adds a tile of exponentials p, q: tanh on both sides without a tanh, or k, in it.
+    """Add a tile of exponentials p, q: tanh on both sides without a tanh, or k, in it.
 
     With P = p_i + p_j, Q = q_i + q_j and r = 1 / (P Q), the only division of a pair,
 

@@ -5,7 +5,7 @@ from benchmarks.training.batches import make_batch
 from benchmarks.training.settings import FAMILIES, Setting
 from benchmarks.training.terms import make_terms
 from benchmarks.training.variants import make_detector, make_step, prepare, variants_of
-from mmdet_kdrank.distillers.capture import watch_forward
+from mmdet_kdrank.heads.capture import watch_forward
 
 
 @pytest.fixture(scope='module', params=FAMILIES)

@@ -23,7 +23,7 @@ _ENOUGH_PROGRAMS = 1 << 11
 
 @functools.cache
 def _kernels() -> SimpleNamespace | str:
-    """The kernels, or why there are none. On first use, since Triton takes its time to import."""
+    """Return the kernels, or why there are none; imports Triton, which is slow, on first use."""
     try:
         from triton import knobs
 
@@ -68,7 +68,7 @@ def launch_shape(rows: int, columns: int) -> tuple[bool, int]:
 def pair_sums(
     student: Tensor, teacher: Tensor, mask: Tensor | None, request: PairRequest
 ) -> PairSums:
-    """Computes the pair sums in O(N C) memory.
+    """Compute the pair sums in O(N C) memory.
 
     Args:
         student: Logits, shape (N, C).
@@ -135,7 +135,7 @@ def pair_sums(
 
 
 def _norms(sums: Tensor, otherwise: Tensor | None = None) -> tuple[Tensor | None, Tensor | None]:
-    """The sums of squares behind the first, where there are any."""
+    """Return the sums of squares behind the first, where there are any."""
     return (sums[1], sums[2]) if len(sums) == 3 else (otherwise, otherwise)
 
 

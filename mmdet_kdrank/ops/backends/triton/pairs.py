@@ -114,7 +114,7 @@ def pairs(
     BLOCK_I: tl.constexpr,
     BLOCK_N: tl.constexpr,
 ):
-    """Sums over pairs: for every class (C, N), and parts (programs along axis 1, N) for every row.
+    """Sum over pairs: for every class (C, N), and parts (programs along axis 1, N) for every row.
 
     HALF: one program takes all classes of its rows, and each pair once. Else a program takes
     BLOCK_I classes against all, so that there are enough programs for few rows.

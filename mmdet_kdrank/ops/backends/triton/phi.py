@@ -41,7 +41,7 @@ def _sign(x):
 
 @triton.jit
 def phi(d, k, PHI: tl.constexpr):
-    """The surrogate at ``k d`` and its derivative there."""
+    """Return the surrogate at ``k d`` and its derivative there."""
     if PHI == 'tanh':
         e = tl.exp(-2.0 * k * tl.abs(d))
         inverse = reciprocal(1.0 + e)

@@ -86,7 +86,7 @@ def prepare(
     BLOCK_N: tl.constexpr,
     BLOCK_C: tl.constexpr,
 ):
-    """Writes the values (C, N) of both sides, a flag for each block of rows, and broken (N,).
+    """Write the values (C, N) of both sides, a flag for each block of rows, and broken (N,).
 
     If MASKED, also 1 for every valid and 0 for every other cell, (C, N).
     """

@@ -67,7 +67,7 @@ def run_over_j(
     HALF: tl.constexpr,
     DIAGONAL: tl.constexpr,
 ):
-    """Adds pairs of a block of classes i with j in [first, last) to its sums.
+    """Add pairs of a block of classes i with j in [first, last) to its sums.
 
     If HALF, also to those of j, in memory; if DIAGONAL, only pairs with i < j.
     """

@@ -1,0 +1,84 @@
+#!/usr/bin/env python
+"""Makes the tables of docs/experiments.md and README.md and a picture from the plans' results."""
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from benchmarks.report.blocks import fill
+from benchmarks.script import ROOT
+from experiments.pages.picture import draw
+from mmdet_kdrank.compare.table import format_origin, pair_table, short_table, variant_table
+
+RESULTS = ROOT / 'docs' / 'data' / 'experiments'
+PAGES = (ROOT / 'docs' / 'experiments.md', ROOT / 'README.md')
+CLAIMS = ROOT / 'docs' / 'data' / 'claims.json'
+PICTURE = ROOT / 'docs' / 'images' / 'evidence.png'
+FINAL = {'faster-rcnn': 'Faster R-CNN', 'retinanet': 'RetinaNet'}
+
+
+def read_results(folder: Path = RESULTS) -> dict[str, dict]:
+    """Reads what the plans found.
+
+    Args:
+        folder: ``NAME/results.json`` of every plan.
+
+    Returns:
+        Contents of ``results.json`` by the plan's name.
+    """
+    return {
+        path.parent.name: json.loads(path.read_text()) for path in folder.glob('*/results.json')
+    }
+
+
+def final_results(found: Mapping[str, dict]) -> dict[str, dict]:
+    """What the README shows.
+
+    Args:
+        found: Contents of ``results.json`` by the plan's name.
+
+    Returns:
+        Those of the plans in ``FINAL``, by the detector's name.
+    """
+    return {title: found[name] for name, title in FINAL.items()}
+
+
+def makers(found: Mapping[str, dict]) -> dict[str, Callable[[], str]]:
+    """What makes each block of the pages, by its name.
+
+    Args:
+        found: Contents of ``results.json`` by the plan's name.
+
+    Returns:
+        ``NAME_variants``, ``NAME_pairs`` and ``NAME_origin`` of every plan with underscores for
+        hyphens, and ``evidence``, the differences to KD of the plans in ``FINAL``.
+    """
+    blocks: dict[str, Callable[[], str]] = {'evidence': partial(short_table, final_results(found))}
+    for name, results in found.items():
+        slug = name.replace('-', '_')
+        blocks[f'{slug}_variants'] = partial(variant_table, results)
+        blocks[f'{slug}_pairs'] = partial(pair_table, results)
+        blocks[f'{slug}_origin'] = partial(format_origin, results)
+    return blocks
+
+
+def write(found: Mapping[str, dict], pages: tuple[Path, ...] = PAGES) -> None:
+    """Fills the pages' blocks.
+
+    Args:
+        found: Contents of ``results.json`` by the plan's name.
+        pages: They are overwritten.
+    """
+    made = makers(found)
+    for page in pages:
+        page.write_text(fill(page.read_text(encoding='utf-8'), made), encoding='utf-8')
+
+
+if __name__ == '__main__':
+    every = read_results()
+    write(every)
+    draw(json.loads(CLAIMS.read_text()), final_results(every), PICTURE)

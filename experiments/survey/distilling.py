@@ -1,0 +1,54 @@
+"""Turning the model of a stock config into the distilling version."""
+
+from __future__ import annotations
+
+from mmdet.registry import MODELS
+from mmengine.config import ConfigDict
+
+from mmdet_kdrank.distillers import (
+    DistillSingleStageDetector,
+    DistillSingleStageInstanceSegmentor,
+    DistillTwoStageDetector,
+)
+
+DISTILLERS = {
+    'two-stage': DistillTwoStageDetector,
+    'single-stage': DistillSingleStageDetector,
+    'single-stage with masks': DistillSingleStageInstanceSegmentor,
+}
+OTHER = 'other'
+LOSSES = dict(
+    loss_kd=dict(type='KnowledgeDistillationKLDivLoss', T=2),
+    loss_rank=dict(type='KendallRankLoss'),
+)
+
+
+def family_of(detector: str) -> str:
+    """Which of the :data:`DISTILLERS` a registered detector's class belongs to, or ``'other'``."""
+    cls = MODELS.get(detector)
+    for family, distiller in DISTILLERS.items():
+        if isinstance(cls, type) and issubclass(cls, distiller.family):
+            return family
+    return OTHER
+
+
+def distilling(model: dict, checkpoint: str) -> ConfigDict:
+    """Add the six lines that make a stock model the distilling version of itself.
+
+    Args:
+        model: The model of a stock config.
+        checkpoint: Path of the weights of its teacher, a model of the same config.
+
+    Returns:
+        The model of the distilling config. A detector of no family gets a distiller
+        all the same: what it says is the reason.
+    """
+    distiller = DISTILLERS.get(family_of(model['type']), DistillSingleStageDetector)
+    own_class = MODELS.get(model['type']) is not distiller.family
+    return ConfigDict(
+        model,
+        type=distiller.__name__,
+        teacher=dict(config=model, checkpoint=checkpoint),
+        distill_losses=LOSSES,
+        **(dict(student_type=model['type']) if own_class else {}),
+    )

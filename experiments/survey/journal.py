@@ -1,0 +1,71 @@
+"""Outcomes on disk, a JSON line each, so that a survey goes on where it stopped."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import datetime, timezone
+from importlib import metadata
+from pathlib import Path
+
+import mmdet_kdrank
+from experiments.survey.outcome import Outcome
+
+PACKAGE = Path(mmdet_kdrank.__file__).parent
+SURVEY = Path(__file__).parent
+
+ORIGIN = ('date', 'torch', 'mmdet', 'package')
+"""Keys that tell what a run was made with: ``package`` is this one's version and sources."""
+
+SOURCES = (
+    *(PACKAGE / name for name in ('checkpoints', 'distillers', 'heads', 'losses', 'ops')),
+    *(PACKAGE / name for name in ('structures', 'teachers')),
+    *(SURVEY / f'{name}.py' for name in ('batch', 'distilling', 'outcome', 'step', 'worker')),
+)
+
+
+class Journal:
+    """What has been tried with these versions and these sources of the package.
+
+    Args:
+        path: File of JSON lines, appended to; made with its folder where it is missing.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.origin = {
+            'date': datetime.now(timezone.utc).date().isoformat(),
+            'torch': metadata.version('torch'),
+            'mmdet': metadata.version('mmdet'),
+            'package': f'{mmdet_kdrank.__version__}, sources {sources_digest()}',
+        }
+        self._tried: dict[str, dict] = {}
+        lines = path.read_text(encoding='utf-8').splitlines() if path.is_file() else []
+        for entry in map(json.loads, lines):
+            if all(entry[name] == self.origin[name] for name in ORIGIN if name != 'date'):
+                self._tried[entry['key']] = entry
+
+    def outcome(self, key: str) -> Outcome | None:
+        """The outcome of a run, None where it has not been tried."""
+        entry = self._tried.get(key)
+        return entry and Outcome(entry['result'], entry['reason'], entry['seconds'])
+
+    def origin_of(self, key: str) -> dict[str, str]:
+        """Date and versions of a run that has been tried."""
+        return {name: self._tried[key][name] for name in ORIGIN}
+
+    def add(self, key: str, outcome: Outcome) -> None:
+        """Write down an outcome."""
+        self._tried[key] = dict(key=key, **self.origin, **vars(outcome))
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.open('a', encoding='utf-8') as file:
+            file.write(json.dumps(self._tried[key]) + '\n')
+
+
+def sources_digest() -> str:
+    """Digest of what decides the outcome of a run: what was tried with other sources is stale."""
+    digest = hashlib.sha256()
+    for path in SOURCES:
+        for file in [path] if path.is_file() else sorted(path.rglob('*.py')):
+            digest.update(f'{file.relative_to(path.parent)}\n'.encode() + file.read_bytes())
+    return digest.hexdigest()[:8]

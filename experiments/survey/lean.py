@@ -1,0 +1,55 @@
+"""Leaving out of a stock model what costs time or network and does not touch distilling."""
+
+from __future__ import annotations
+
+from typing import Any
+
+PROPOSALS = 32
+ROIS = 16
+PAD = 128
+"""Pixels along a side, for the recipes that pad every batch to a large square."""
+
+
+def lean_model(model: dict) -> dict:
+    """A stock model without pretrained weights, with few RoIs and small pads.
+
+    Args:
+        model: The model of a stock config; not changed.
+
+    Returns:
+        The same detector, with all its modules and widths.
+    """
+    model = without_weights(model)
+    train = model.get('train_cfg') or {}
+    if train.get('rpn_proposal'):
+        train['rpn_proposal']['max_per_img'] = PROPOSALS
+    for stage in _as_list(train.get('rcnn')):
+        if 'num' in stage.get('sampler', {}):
+            stage['sampler']['num'] = ROIS
+    for augment in (model.get('data_preprocessor') or {}).get('batch_augments') or ():
+        if augment['type'] == 'BatchFixedSizePad':
+            augment['size'] = (PAD, PAD)
+    return model
+
+
+def without_weights(value: Any) -> Any:
+    """Copy a config, or a part of one, without what names pretrained weights."""
+    if isinstance(value, dict):
+        return {
+            key: without_weights(item)
+            for key, item in value.items()
+            if key != 'pretrained' and not (key == 'init_cfg' and _names_checkpoint(item))
+        }
+    if isinstance(value, (list, tuple)):
+        return type(value)(map(without_weights, value))
+    return value
+
+
+def _names_checkpoint(init_cfg: Any) -> bool:
+    return any('checkpoint' in (entry or {}) for entry in _as_list(init_cfg))
+
+
+def _as_list(value: Any) -> list:
+    if value is None:
+        return []
+    return list(value) if isinstance(value, (list, tuple)) else [value]

@@ -1,1 +1,0 @@
-"""What tables, pictures and plots are computed from."""

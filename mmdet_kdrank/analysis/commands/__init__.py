@@ -1,1 +1,0 @@
-"""Subcommands of ``tools/analyze.py`` about finished trainings, one a file."""

@@ -1,0 +1,113 @@
+"""Comparing a detector's class rankings with the teacher's while it is evaluated."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from mmdet.structures import DetDataSample
+from pycocotools.coco import COCO
+from torch import Tensor, nn
+
+from mmdet_kdrank.compare.coco import category_ids
+from mmdet_kdrank.errors import KDRankError, UnsupportedError
+from mmdet_kdrank.heads.priors import assert_comparable
+from mmdet_kdrank.ops import kendall_tau
+from mmdet_kdrank.runs.box_agreement import class_logits, class_output_of
+from mmdet_kdrank.structures.class_alignment import align_classes
+from mmdet_kdrank.teachers.teacher import Teacher
+
+
+class Reference:
+    """The teacher's class logits on annotated boxes beside the detector's.
+
+    Args:
+        teacher: Whose rankings count.
+        detector: In eval mode.
+        classes: Of the test set.
+        coco: Its annotations.
+        device: Of the detector.
+    """
+
+    def __init__(
+        self,
+        teacher: Teacher,
+        detector: nn.Module,
+        classes: Sequence[str],
+        coco: COCO,
+        device: torch.device,
+    ) -> None:
+        self._teacher, self._detector, self._device = teacher.model.to(device), detector, device
+        self._boxes = _boxes_of(coco, category_ids(coco, classes))
+        self._rows: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+        self._reason = ''
+        try:
+            stages = [hasattr(each, 'roi_head') for each in (detector, teacher.model)]
+            if stages[0] != stages[1]:
+                kinds = ['a two-stage' if two_stage else 'a single-stage' for two_stage in stages]
+                raise UnsupportedError(
+                    f'{kinds[0]} detector and {kinds[1]} teacher classify different boxes.'
+                )
+            if not stages[0]:
+                assert_comparable(detector.bbox_head, teacher.model.bbox_head, 'same')
+            self._outputs = class_output_of(detector), class_output_of(self._teacher)
+            ours, theirs = self._outputs
+            self._alignment = align_classes(
+                classes, teacher.classes, ours.num_classes, theirs.num_classes
+            )
+        except KDRankError as error:
+            self._reason = str(error)
+
+    def add(self, batch: dict) -> None:
+        """Compare both on a batch of the test set, as its loader gives it."""
+        if self._reason:
+            return
+        samples = batch['data_samples']
+        boxes = [self._in_input(sample) for sample in samples]
+        ids = np.repeat([sample.img_id for sample in samples], [len(each) for each in boxes])
+        try:
+            ours = class_logits(self._detector, batch, boxes)
+            theirs = class_logits(self._teacher, batch, boxes)
+        except KDRankError as error:
+            self._reason = str(error)
+            return
+        background = all(output.background for output in self._outputs)
+        ours, theirs = self._alignment.select(ours, theirs, background)
+        tau = kendall_tau(ours, theirs, surrogate='sign')
+        same = ours.argmax(1) == theirs.argmax(1)
+        self._rows.append((ids.astype(np.int64), tau.cpu().numpy(), same.cpu().numpy()))
+
+    def result(self) -> dict:
+        """Return what was found.
+
+        Returns:
+            ``tau``, ``top1``, ``boxes`` (their number) and ``rows`` (arrays, one row a box); or
+            ``reason``, why there is nothing to compare.
+        """
+        if self._reason or not self._rows:
+            return {'reason': self._reason or 'The test set is empty.'}
+        ids, tau, same = (np.concatenate(parts) for parts in zip(*self._rows, strict=True))
+        if not len(ids):
+            return {'reason': 'No box of the test set is annotated.'}
+        return {
+            'tau': float(tau.mean(dtype=np.float64)),
+            'top1': float(same.mean()),
+            'boxes': len(ids),
+            'rows': {'box_image_id': ids, 'box_tau': tau, 'box_top1': same},
+        }
+
+    def _in_input(self, sample: DetDataSample) -> Tensor:
+        boxes = self._boxes.get(sample.img_id, torch.zeros(0, 4))
+        factor = torch.tensor(sample.metainfo.get('scale_factor', (1.0, 1.0)), dtype=boxes.dtype)
+        return (boxes * factor.repeat(2)).to(self._device)
+
+
+def _boxes_of(coco: COCO, categories: Sequence[int]) -> dict[int, Tensor]:
+    """Annotated boxes of each image, x1, y1, x2, y2; crowds are none."""
+    found: dict[int, list[list[float]]] = {}
+    for entry in coco.loadAnns(coco.getAnnIds(catIds=list(categories), iscrowd=False)):
+        x, y, width, height = entry['bbox']
+        if width > 0 and height > 0:
+            found.setdefault(entry['image_id'], []).append([x, y, x + width, y + height])
+    return {image: torch.tensor(boxes) for image, boxes in found.items()}

@@ -1,5 +1,0 @@
-"""`make demo`: teacher, student alone, with KD, and with KD + rank, on the embedded data set."""
-
-from .main import main
-
-__all__ = ['main']

@@ -1,0 +1,64 @@
+"""Watching calls that a detector makes anyway, without changing what they do."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from torch import nn
+
+
+@contextmanager
+def watch_method(
+    owner: nn.Module, name: str, observer: Callable[[dict[str, Any], Any], None]
+) -> Iterator[None]:
+    """Tell ``observer`` of every call of ``owner.name`` while the context lasts.
+
+    Args:
+        owner: Object whose method is watched; only this instance is touched.
+        name: Name of a plain method (modules that are called have forward hooks).
+        observer: Called with the arguments by name and the result, after each call.
+    """
+    method = getattr(owner, name)
+    signature = inspect.signature(method)
+    shadowed = vars(owner).get(name)
+
+    @functools.wraps(method)
+    def watched(*args: Any, **kwargs: Any) -> Any:
+        result = method(*args, **kwargs)
+        observer(signature.bind(*args, **kwargs).arguments, result)
+        return result
+
+    setattr(owner, name, watched)
+    try:
+        yield
+    finally:
+        delattr(owner, name)
+        if shadowed is not None:
+            setattr(owner, name, shadowed)
+
+
+@contextmanager
+def watch_forward(
+    module: nn.Module, observer: Callable[[dict[str, Any], Any], None]
+) -> Iterator[None]:
+    """Tell ``observer`` of every call of ``module`` while the context lasts.
+
+    Args:
+        module: The module watched, through a forward hook.
+        observer: Called with the arguments of ``forward`` by name, in the order of its
+            signature, and the result, after each call.
+    """
+    signature = inspect.signature(module.forward)
+
+    def hook(_: nn.Module, args: tuple, kwargs: dict[str, Any], result: Any) -> None:
+        observer(signature.bind(*args, **kwargs).arguments, result)
+
+    handle = module.register_forward_hook(hook, with_kwargs=True)
+    try:
+        yield
+    finally:
+        handle.remove()

@@ -1,0 +1,166 @@
+"""The targets of a dense head's own class loss, watched while the head computes it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from mmdet.models.dense_heads import RTMDetHead, SSDHead, TOODHead, YOLACTHead
+from torch import Tensor, nn
+
+from mmdet_kdrank.heads.capture import watch_forward, watch_method
+
+OWN_LOSS = {SSDHead: 'loss_by_feat_single', YOLACTHead: 'OHEMloss_by_feat_single'}
+"""Heads that mine hard negatives: what their method is called with are the targets of all priors,
+and ``loss_cls`` comes in, if at all, only to rank them."""
+
+NORMALISED_LATER = (RTMDetHead, TOODHead)
+"""Heads that hand ``loss_cls`` an ``avg_factor`` of 1 and divide what comes out."""
+
+
+@dataclass(frozen=True)
+class ClassTargets:
+    """What one call of a class loss was told.
+
+    Args:
+        pred: Class outputs as the head passed them, detached, (n, values).
+        labels: The class of each row, (n,), int64; ``num_classes`` for background.
+        weights: Factor on each row, (n,).
+        avg_factor: The normaliser; None where the head divides otherwise.
+    """
+
+    pred: Tensor
+    labels: Tensor
+    weights: Tensor
+    avg_factor: float | None
+
+
+@contextmanager
+def watch_class_targets(head: nn.Module) -> Iterator[list[ClassTargets]]:
+    """Record the targets of the class loss that ``head`` trains on, call by call.
+
+    Calls without a reduction are left out: with them a head ranks its candidates (PAA, PISA, FSAF).
+    So are those without one label a row: soft assignments and bags (AutoAssign, FreeAnchor).
+
+    Args:
+        head: A dense head with ``num_classes``.
+    """
+    calls: list[ClassTargets] = []
+
+    def observe(pred: Tensor, target: Any, weight: Tensor | None, avg_factor: Any) -> None:
+        labels = _labels(target, head.num_classes)
+        if labels is None:
+            return
+        pred = pred.detach().reshape(len(labels), -1)
+        weights = pred.new_ones(len(labels)) if weight is None else weight.detach()
+        if isinstance(head, NORMALISED_LATER):
+            avg_factor = None
+        elif avg_factor is not None:
+            avg_factor = float(avg_factor)
+        if weights.numel() == len(labels):
+            calls.append(ClassTargets(pred, labels, weights.reshape(-1), avg_factor))
+
+    def observe_module(module: nn.Module, arguments: dict) -> None:
+        reduction = arguments.get('reduction_override') or getattr(module, 'reduction', None)
+        if reduction != 'none':
+            pred, target = list(arguments.values())[:2]
+            weight = arguments.get('weight', arguments.get('label_weight'))
+            observe(pred, target, weight, arguments.get('avg_factor'))
+
+    def observe_method(arguments: dict, _: Any) -> None:
+        observe(
+            arguments['cls_score'],
+            arguments['labels'],
+            arguments['label_weights'],
+            arguments['avg_factor'],
+        )
+
+    with ExitStack() as stack:
+        # TOOD starts with another loss than it goes on with.
+        for name in ('loss_cls', 'initial_loss_cls'):
+            loss = getattr(head, name, None)
+            if isinstance(loss, nn.Module):
+                stack.enter_context(
+                    watch_forward(loss, lambda args, _, module=loss: observe_module(module, args))
+                )
+        for head_type, method in OWN_LOSS.items():
+            if isinstance(head, head_type):
+                stack.enter_context(watch_method(head, method, observe_method))
+        yield calls
+
+
+def _labels(target: Any, num_classes: int) -> Tensor | None:
+    """One label a row, where the target of a class loss says so."""
+    # Quality focal losses take (labels, scores).
+    labels = target[0] if isinstance(target, (tuple, list)) else target
+    if not isinstance(labels, Tensor):
+        return None
+    if not labels.is_floating_point():
+        return labels if labels.dim() == 1 else None
+    if labels.dim() < 2 or labels.shape[-1] != num_classes:
+        return None
+    # A score at the place of the label: varifocal loss, YOLOv3.
+    positive = labels.flatten(0, -2) > 0
+    if (positive.sum(1) > 1).any():
+        return None
+    return torch.where(positive.any(1), positive.int().argmax(1), num_classes)
+
+
+class RowOrder:
+    """Puts the targets of a class loss into the order of the class maps.
+
+    Heads flatten their maps level by level, the order here, or image by image. Which of them is
+    found by comparing the logits, on the first batch and on the first of several images, and kept.
+    """
+
+    def __init__(self) -> None:
+        self._by_image: dict[bool, bool] = {}
+
+    def arrange(
+        self, calls: list[ClassTargets], logits: Tensor, image: Tensor
+    ) -> tuple[Tensor, Tensor, float | None] | None:
+        """Join the calls of one step.
+
+        Args:
+            calls: The calls, their ``pred`` as class logits.
+            logits: The head's class logits, (N, C).
+            image: Index of the image of each row, (N,).
+
+        Returns:
+            Labels (N,), weights (N,) and the normaliser if all calls have the same; None
+            where the calls are not about these rows.
+        """
+        if not calls or sum(len(call.labels) for call in calls) != len(logits):
+            return None
+        # Of a single image or level the two orders are the same, which says nothing of others.
+        differ = bool((image[1:] < image[:-1]).any())
+        by_image = self._by_image.get(differ)
+        if by_image is None:
+            pred = torch.cat([call.pred for call in calls])
+            if _same(pred, logits):
+                by_image = False
+            elif differ and _same(pred, logits[image.argsort(stable=True)]):
+                by_image = True
+            else:
+                return None
+            # Logits that are NaN are reported elsewhere, and may fit both orders.
+            if pred.isfinite().all():
+                self._by_image[differ] = by_image
+        labels = torch.cat([call.labels for call in calls])
+        weights = torch.cat([call.weights for call in calls])
+        if by_image:
+            rows = image.argsort(stable=True)
+            labels = torch.empty_like(labels).index_copy_(0, rows, labels)
+            weights = torch.empty_like(weights).index_copy_(0, rows, weights)
+        factors = {call.avg_factor for call in calls}
+        return labels, weights, factors.pop() if len(factors) == 1 else None
+
+
+def _same(one: Tensor, other: Tensor) -> bool:
+    """Whether two tensors are equal, NaN where the other is NaN."""
+    if one.shape != other.shape:
+        return False
+    return bool(((one == other) | (one.isnan() & other.isnan())).all())

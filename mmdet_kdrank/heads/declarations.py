@@ -1,0 +1,113 @@
+"""What the class output of MMDetection's own heads is."""
+
+from __future__ import annotations
+
+from mmdet.models import dense_heads as dense
+from mmdet.models.losses import SeesawLoss
+from mmdet.models.roi_heads import bbox_heads as roi
+from torch import nn
+
+from mmdet_kdrank.errors import ArgumentTypeError
+from mmdet_kdrank.heads.class_output import ClassOutput, declare_class_output
+
+
+@declare_class_output(
+    roi.BBoxHead, roi.ConvFCBBoxHead, roi.DoubleConvFCBBoxHead, roi.SABLHead, roi.SCNetBBoxHead
+)
+def _roi_head(head: nn.Module) -> ClassOutput:
+    """Class logits, the background last; losses with channels of their own say how many."""
+    loss = head.loss_cls
+    if isinstance(loss, SeesawLoss):
+        # Two logits of a softmax of their own follow: whether there is anything at all.
+        return ClassOutput('softmax', head.num_classes, background=False, extra=2)
+    channels = head.num_classes + 1
+    if getattr(loss, 'custom_cls_channels', False):
+        channels = loss.get_cls_channels(head.num_classes)
+    if channels - head.num_classes not in (0, 1):
+        raise ArgumentTypeError(
+            f'{type(head).__name__} cannot be distilled with {type(loss).__name__}: that loss has '
+            f'{channels} class channels for {head.num_classes} classes, and what the others mean '
+            'is not known. Use a loss_cls over num_classes + 1 channels.'
+        )
+    activation = 'sigmoid' if loss.use_sigmoid else 'softmax'
+    return ClassOutput(activation, head.num_classes, background=channels > head.num_classes)
+
+
+@declare_class_output(
+    dense.ATSSHead,
+    dense.AutoAssignHead,
+    dense.CenterNetUpdateHead,
+    dense.CondInstBboxHead,
+    dense.DDODHead,
+    dense.FCOSHead,
+    dense.FoveaHead,
+    dense.FSAFHead,
+    dense.GARetinaHead,
+    dense.GFLHead,
+    dense.RepPointsHead,
+    dense.RetinaHead,
+    dense.RetinaSepBNHead,
+    dense.RTMDetHead,
+    dense.RTMDetInsHead,
+    dense.RTMDetInsSepBNHead,
+    dense.RTMDetSepBNHead,
+    dense.SABLRetinaHead,
+    dense.SSDHead,
+    dense.VFNetHead,
+    dense.YOLACTHead,
+    dense.YOLOFHead,
+    dense.YOLOXHead,
+)
+def _dense_logits(head: nn.Module) -> ClassOutput:
+    """Class logits, without what a score is multiplied by (centerness, IoU, objectness)."""
+    background = head.cls_out_channels > head.num_classes
+    return ClassOutput('softmax' if background else 'sigmoid', head.num_classes, background)
+
+
+@declare_class_output(dense.TOODHead)
+def _dense_probabilities(head: nn.Module) -> ClassOutput:
+    return ClassOutput('sigmoid', head.num_classes, background=False, kind='probabilities')
+
+
+@declare_class_output(dense.YOLOV3Head)
+def _dense_joint(head: nn.Module) -> ClassOutput:
+    box_and_objectness = head.num_attrib - head.num_classes
+    return ClassOutput(
+        'sigmoid',
+        head.num_classes,
+        background=False,
+        kind='joint',
+        joint_offset=box_and_objectness,
+    )
+
+
+def _refuse(reason: str, *head_types: type) -> None:
+    @declare_class_output(*head_types)
+    def refusal(head: nn.Module) -> ClassOutput:
+        raise ArgumentTypeError(f'{type(head).__name__} cannot be distilled: {reason}.')
+
+
+_refuse(
+    'its queries are learned, and those of student and teacher do not correspond',
+    roi.DIIHead,
+)
+_refuse(
+    'it predicts a set of instances for each RoI, whose order in student and teacher may differ',
+    roi.MultiInstanceBBoxHead,
+)
+_refuse(
+    'its class output is a heat map of centres or corners, not class logits of a prior',
+    dense.CenterNetHead,
+    dense.CornerHead,
+    dense.CentripetalHead,
+)
+_refuse(
+    'it proposes regions, with one class and so nothing to rank',
+    dense.RPNHead,
+    dense.GARPNHead,
+    dense.CascadeRPNHead,
+)
+_refuse(
+    'its logits are over the words of a prompt, which differ from image to image',
+    dense.ATSSVLFusionHead,
+)

@@ -1,0 +1,67 @@
+"""Whether the rows of two dense heads correspond."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from mmdet_kdrank.errors import ArgumentError, ArgumentTypeError
+
+
+def assert_comparable(student: nn.Module, teacher: nn.Module, priors: str) -> None:
+    """Refuse two dense heads whose priors, or cells, are not the same.
+
+    Args:
+        student: The student's head.
+        teacher: The teacher's head.
+        priors: ``'same'`` to compare the priors themselves, ``'cell'`` the strides alone.
+
+    Raises:
+        TypeError: If a head does not tell its priors.
+        ValueError: If levels, strides or priors differ.
+    """
+    # Heads that predict the shape of their anchors start from squares.
+    generators = [
+        getattr(head, 'prior_generator', getattr(head, 'square_anchor_generator', None))
+        for head in (student, teacher)
+    ]
+    if None in generators:
+        raise ArgumentTypeError(
+            f'{type(student).__name__} or {type(teacher).__name__} has no prior_generator, so it '
+            'cannot be told whether the rows of student and teacher correspond.'
+        )
+    levels = [generator.num_levels for generator in generators]
+    if levels[0] != levels[1]:
+        raise ArgumentError(
+            f"The student's head has {levels[0]} levels, the teacher's {levels[1]}. Give both "
+            'the same neck outputs and strides.'
+        )
+    if priors == 'cell':
+        strides = [list(map(tuple, generator.strides)) for generator in generators]
+        if strides[0] != strides[1]:
+            raise ArgumentError(
+                f"The student's levels have the strides {strides[0]}, the teacher's {strides[1]}, "
+                'so that their cells do not correspond. Give both the same strides.'
+            )
+        return
+    # A small grid shows strides, offsets and the priors of a place alike.
+    ours, theirs = (
+        generator.grid_priors([(2, 3)] * count, device='cpu')
+        for generator, count in zip(generators, levels, strict=True)
+    )
+    for level, (a, b) in enumerate(zip(ours, theirs, strict=True)):
+        if a.shape != b.shape or not torch.allclose(a, b):
+            raise ArgumentError(
+                f'Student and teacher place different priors on level {level}: '
+                f'{_described(generators[0], a)}, against {_described(generators[1], b)}. Give the '
+                "student the teacher's prior generator (strides, scales, ratios); priors='cell' "
+                'compares the cells of sigmoid heads that differ in nothing but their priors.'
+            )
+
+
+def _described(generator: Any, grid: Tensor) -> str:
+    """Return a prior generator by what it puts on a grid of six cells."""
+    first = ', '.join(f'{value:g}' for value in grid[0].tolist())
+    return f'{type(generator).__name__} with {len(grid) // 6} a cell, the first at ({first})'

@@ -1,0 +1,1 @@
+"""Hooks that any MMEngine training can use: checkpoints, random states and stopping."""

@@ -1,0 +1,1 @@
+"""HTML reports, images and plots of finished trainings."""

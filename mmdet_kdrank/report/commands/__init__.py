@@ -1,0 +1,1 @@
+"""The subcommands of ``tools/analyze.py``, one a file."""

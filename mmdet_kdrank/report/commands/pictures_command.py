@@ -1,0 +1,117 @@
+"""``analyze.py pictures``."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+
+import mmcv
+from mmengine.structures import InstanceData
+from torch import nn
+
+from mmdet_kdrank.errors import ArgumentError
+from mmdet_kdrank.report.commands.output import (
+    markdown_table,
+    names_of,
+    out_folder,
+    runs_of,
+    write_json,
+)
+from mmdet_kdrank.report.gallery import draw_gallery
+from mmdet_kdrank.report.image_scores import detect, extremes, image_ap50
+from mmdet_kdrank.runs.finished_run import add_arguments
+from mmdet_kdrank.runs.validation import Validation
+
+
+def add_parser(subparsers: argparse._SubParsersAction) -> None:
+    """Add ``pictures`` to the command line of ``tools/analyze.py``."""
+    parser = subparsers.add_parser(
+        'pictures', help='the pictures on which RUN_B is most better, and most worse, than RUN_A'
+    )
+    add_arguments(parser)
+    parser.add_argument('--count', type=int, default=4, help='pictures of either kind')
+    parser.add_argument('--score', type=float, default=0.3, help='detections below it do not count')
+    parser.set_defaults(func=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure, print the table, write JSON and draw.
+
+    Args:
+        args: Parsed arguments.
+
+    Returns:
+        Exit status.
+    """
+    runs = runs_of(args)
+    validation = Validation(runs[0].config, args.images)
+    detectors = {n: r.load(args.device).model for n, r in zip(names_of(runs), runs, strict=True)}
+    scores = score_pictures(detectors, validation, args.score)
+    if not scores:
+        raise ArgumentError('No validation image has an annotated box. Look at more of them.')
+    before, after = detectors
+    gains = {index: row[after] - row[before] for index, row in scores.items()}
+    folder = out_folder(args, 'pictures')
+    indices = list(scores)
+    kinds = zip(('improved', 'worsened'), extremes(list(gains.values()), args.count), strict=True)
+    chosen = {kind: [indices[place] for place in places] for kind, places in kinds}
+    for kind, numbers in chosen.items():
+        if numbers:
+            path = folder / f'{kind}.jpg'
+            _draw(validation, detectors, numbers, scores, path, args.score)
+    rows = [
+        {'image': validation[index].path, 'gain': gains[index], **row}
+        for index, row in scores.items()
+    ]
+    results = {'measure': 'AP50 of the image', 'least_score': args.score, 'images': rows}
+    write_json(folder / 'pictures.json', results, runs)
+    print(_table(scores, gains), f'\nwrote {folder}/pictures.json and its pictures')
+    return 0
+
+
+def score_pictures(
+    detectors: Mapping[str, nn.Module], validation: Validation, threshold: float
+) -> dict[int, dict[str, float]]:
+    """AP50 of each detector on each picture that shows something, by the picture's index.
+
+    Only detections that :func:`_draw` shows count: those with a score of ``threshold`` or more.
+    """
+    classes = len(validation.classes)
+    return {
+        index: {
+            name: image_ap50(detect(detector, picture, threshold), picture.truth, classes)
+            for name, detector in detectors.items()
+        }
+        for index, picture in enumerate(validation)
+        if len(picture.truth)
+    }
+
+
+def _draw(
+    validation: Validation,
+    detectors: Mapping[str, nn.Module],
+    indices: list[int],
+    scores: dict[int, dict[str, float]],
+    path: Path,
+    threshold: float,
+) -> None:
+    shown = [validation[index] for index in indices]
+    columns: dict[str, list[InstanceData]] = {'ground truth': [each.truth for each in shown]}
+    for name, detector in detectors.items():
+        mean = sum(scores[index][name] for index in indices) / len(indices)
+        columns[f'{name}: AP50 {100 * mean:.0f}'] = [
+            detect(detector, each, threshold) for each in shown
+        ]
+    pictures = [mmcv.imread(each.path, channel_order='rgb') for each in shown]
+    draw_gallery(pictures, columns, validation.metainfo, path, threshold)
+
+
+def _table(scores: dict[int, dict[str, float]], gains: dict[int, float]) -> str:
+    names = list(next(iter(scores.values())))
+    means = [sum(row[name] for row in scores.values()) / len(scores) for name in names]
+    better = sum(gain > 0 for gain in gains.values())
+    worse = sum(gain < 0 for gain in gains.values())
+    header = ['images', *(f'{name}: mean AP50 of an image' for name in names), 'better', 'worse']
+    cells = [str(len(scores)), *(f'{100 * mean:.1f}' for mean in means), str(better), str(worse)]
+    return markdown_table(header, [cells])

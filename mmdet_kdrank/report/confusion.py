@@ -1,0 +1,104 @@
+"""What a detector takes annotated boxes for, and what the teacher finds alike."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from mmdet_kdrank.runs.box_logits import BoxLogits
+
+
+def confusion(logits: Tensor, labels: Tensor, num_classes: int) -> Tensor:
+    """Count what boxes are taken for: the class with the highest logit, the background aside.
+
+    Args:
+        logits: (N, at least ``num_classes``); further columns do not count.
+        labels: True classes, (N,).
+        num_classes: K.
+
+    Returns:
+        Number of boxes by true class and by what they are taken for, (K, K), int64.
+
+    Example:
+        >>> logits = torch.tensor([[2.0, 1, 9], [3, 1, 0], [0, 1, 0]])
+        >>> confusion(logits, torch.tensor([0, 1, 1]), 2)
+        tensor([[1, 0],
+                [1, 1]])
+    """
+    found = logits[:, :num_classes].argmax(1)
+    cells = torch.bincount(labels * num_classes + found, minlength=num_classes**2)
+    return cells.reshape(num_classes, num_classes)
+
+
+def row_shares(counts: Tensor) -> Tensor:
+    """Divide rows by their sums; rows without a count stay 0. (K, K) -> (K, K), float64."""
+    return counts.double() / counts.sum(1, keepdim=True).clamp(min=1)
+
+
+def similarity(boxes: BoxLogits) -> Tensor:
+    """How likely, on average, the teacher finds each class for the boxes of each class.
+
+    Returns:
+        (K, K): true class, then class; NaN in the rows of classes without a box.
+    """
+    count = len(boxes.classes)
+    likeness = boxes.teacher_likeness()
+    return torch.stack([likeness[boxes.labels == label].mean(0) for label in range(count)])
+
+
+def errors_among_similar(counts: Tensor, alike: Tensor, k: int) -> float:
+    """Share of the errors that fall on the k classes that the teacher finds most alike.
+
+    Args:
+        counts: What :func:`confusion` counted, (K, K).
+        alike: What :func:`similarity` gives, (K, K).
+        k: From 1 to K - 1. Random errors would have the share k / (K - 1).
+
+    Returns:
+        In [0, 1]; NaN without any error.
+    """
+    diagonal = torch.eye(len(counts), dtype=torch.bool)
+    errors = counts.masked_fill(diagonal, 0)
+    nearest = alike.nan_to_num(0).masked_fill(diagonal, -1).topk(k, dim=1).indices
+    total = int(errors.sum())
+    return float(errors.gather(1, nearest).sum()) / total if total else float('nan')
+
+
+def confusion_summary(boxes: BoxLogits, ks: Sequence[int] = (1, 3, 5)) -> dict:
+    """Set what the students confuse against what the teacher finds alike.
+
+    Args:
+        boxes: Their logits.
+        ks: See :func:`errors_among_similar`; those of K - 1 or more are left out.
+
+    Returns:
+        ``classes``, ``boxes``, ``similarity`` and ``chance`` (by k), and, by student under
+        ``students``: ``counts``, ``right`` (share of boxes), ``errors`` (their number),
+        ``among_similar`` (by k) and ``background`` (share of boxes that the detector would rather
+        leave out; None where a head has no such channel).
+    """
+    count = len(boxes.classes)
+    ks = [k for k in ks if k < count - 1]
+    alike = similarity(boxes)
+    students = {}
+    for name, logits in boxes.students.items():
+        counts = confusion(logits, boxes.labels, count)
+        right = int(counts.trace())
+        students[name] = {
+            'counts': counts.tolist(),
+            'right': right / len(boxes.labels),
+            'errors': len(boxes.labels) - right,
+            'among_similar': {str(k): errors_among_similar(counts, alike, k) for k in ks},
+            'background': (
+                float((logits.argmax(1) == count).double().mean()) if boxes.background else None
+            ),
+        }
+    return {
+        'classes': boxes.classes,
+        'boxes': len(boxes.labels),
+        'similarity': alike.nan_to_num(0).tolist(),
+        'chance': {str(k): k / (count - 1) for k in ks},
+        'students': students,
+    }

@@ -1,0 +1,141 @@
+"""A training that is over, as its folder tells it."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import torch
+from mmengine.config import Config
+
+from mmdet_kdrank.errors import ArgumentError, MissingFileError
+from mmdet_kdrank.teachers.teacher import Teacher, TeacherSource
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """A folder that ``tools/train.py`` has filled.
+
+    Args:
+        work_dir: With the config that the training wrote there, and ``last_checkpoint``.
+    """
+
+    work_dir: Path
+
+    @property
+    def name(self) -> str:
+        """What tables and plots call it."""
+        return self.work_dir.resolve().name
+
+    @cached_property
+    def config_file(self) -> Path:
+        """The whole config that the training ran.
+
+        Raises:
+            FileNotFoundError: If there is none.
+            ValueError: If there are several.
+        """
+        found = sorted(self.work_dir.glob('*.py'))
+        if not found:
+            raise MissingFileError(
+                f'{self.work_dir} has no config: it is no folder of tools/train.py, which writes '
+                'one there. Give the --work-dir of a training.'
+            )
+        if len(found) > 1:
+            raise ArgumentError(
+                f'{self.work_dir} has several configs ({", ".join(p.name for p in found)}), of '
+                'several trainings, and which one the checkpoint belongs to is not known. Remove '
+                'those that it does not belong to.'
+            )
+        return found[0]
+
+    @cached_property
+    def config(self) -> Config:
+        """The same, read."""
+        return Config.fromfile(self.config_file)
+
+    @property
+    def checkpoint(self) -> Path:
+        """The last checkpoint: beside ``last_checkpoint``, as after a move, or where that says.
+
+        Raises:
+            FileNotFoundError: If there is none.
+        """
+        note = self.work_dir / 'last_checkpoint'
+        named = Path(note.read_text().strip()) if note.is_file() else None
+        for path in (self.work_dir / named.name, named) if named else ():
+            if path.is_file():
+                return path
+        reason = f'last_checkpoint names {named}' if named else 'it has no last_checkpoint'
+        raise MissingFileError(
+            f'{self.work_dir} has no checkpoint: {reason}. Let the training run until it has '
+            'written one.'
+        )
+
+    def load(self, device: torch.device | str) -> Teacher:
+        """Return the detector with its last weights, in eval mode, and its classes."""
+        return load(TeacherSource(str(self.config_file), str(self.checkpoint)), device)
+
+    @property
+    def teacher(self) -> TeacherSource | None:
+        """Where its teacher comes from; None where it was trained alone."""
+        source = self.config.model.get('teacher')
+        return TeacherSource.from_config(source.to_dict()) if source else None
+
+    @property
+    def distilled(self) -> list[str]:
+        """Names of its distillation losses."""
+        model = self.config.model
+        return [*(model.get('distill_losses') or ()), *(model.get('distill_features') or ())]
+
+
+def load(source: TeacherSource, device: torch.device | str) -> Teacher:
+    """Load a detector onto a device."""
+    loaded = source.load()
+    loaded.model.to(device)
+    return loaded
+
+
+def find_teacher(runs: list[FinishedRun], given: Path | None) -> TeacherSource:
+    """Return the teacher that runs are set against.
+
+    Args:
+        runs: The first one that has a teacher names it.
+        given: ``--teacher``, the folder of its training, which goes before.
+
+    Raises:
+        ValueError: If nothing names one.
+    """
+    if given is not None:
+        run = FinishedRun(given)
+        return TeacherSource(str(run.config_file), str(run.checkpoint))
+    for run in runs:
+        if run.teacher is not None:
+            return run.teacher
+    raise ArgumentError(
+        f'Neither {" nor ".join(run.name for run in runs)} was distilled, so that no teacher is '
+        'known. Give the folder of its training with --teacher.'
+    )
+
+
+def add_arguments(parser: argparse.ArgumentParser, second: str | None = None) -> None:
+    """Add what the commands about runs share: the runs, ``--images``, ``--device``, ``--out``.
+
+    Args:
+        parser: Of a subcommand.
+        second: ``'?'`` where the second run may be left out.
+    """
+    parser.add_argument('run_a', type=Path, metavar='RUN_A', help='folder of a training')
+    parser.add_argument(
+        'run_b', type=Path, nargs=second, metavar='RUN_B', help='folder to compare it with'
+    )
+    parser.add_argument(
+        '--images',
+        type=int,
+        metavar='N',
+        help='the first N validation images; default: all of them, and in a report four',
+    )
+    parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
+    parser.add_argument('--out', type=Path, help='folder to write; default: one in work_dirs')

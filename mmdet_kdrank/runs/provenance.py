@@ -1,0 +1,51 @@
+"""Where a measurement comes from: machine, versions, date."""
+
+from __future__ import annotations
+
+import os
+import platform
+from datetime import datetime, timezone
+from importlib import metadata
+
+import torch
+
+_PACKAGES = ('torchvision', 'mmcv', 'mmengine', 'mmdet', 'numpy', 'pycocotools')
+
+
+def cpu_count() -> int:
+    """Return number of processors that this process may use."""
+    if hasattr(os, 'sched_getaffinity'):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _cpu_name() -> str:
+    try:
+        with open('/proc/cpuinfo', encoding='utf-8') as lines:
+            names = [line.split(':', 1)[1].strip() for line in lines if line[:10] == 'model name']
+    except FileNotFoundError:
+        names = []
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def provenance() -> dict:
+    """Describe what a figure was measured with.
+
+    Returns:
+        ``date`` (UTC, ISO 8601), ``hardware`` (one line) and ``versions`` (by package).
+    """
+    hardware = f'{cpu_count()} x {_cpu_name()}'
+    if torch.cuda.is_available():
+        hardware += f', {torch.cuda.device_count()} x {torch.cuda.get_device_name(0)}'
+    from mmdet_kdrank import __version__
+
+    return {
+        'date': datetime.now(timezone.utc).isoformat(timespec='seconds'),
+        'hardware': hardware,
+        'versions': {
+            'python': platform.python_version(),
+            'mmdet_kdrank': __version__,
+            'torch': torch.__version__,  # with its build, e.g. +cu130
+            **{name: metadata.version(name) for name in _PACKAGES},
+        },
+    }

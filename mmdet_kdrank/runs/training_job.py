@@ -1,0 +1,118 @@
+"""A training: `tools/train.py` in a process of its own, resumed where it stopped."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import sys
+from functools import cached_property
+from pathlib import Path
+
+from mmengine.config import Config
+
+import mmdet_kdrank
+from mmdet_kdrank.errors import ArgumentError
+from mmdet_kdrank.runs.job import Job
+from mmdet_kdrank.runs.scalars import read_scalars, seconds_per_iteration
+
+
+class Training(Job):
+    """A config, options, and a folder.
+
+    Args:
+        name: As tables and plots call it.
+        config: Path of the config.
+        work_dir: Folder for checkpoints and logs.
+        options: ``--cfg-options``.
+        depends: What else the result depends on; another text makes it train again.
+        after: Jobs that must be done before.
+    """
+
+    kind = 'train'
+
+    def __init__(
+        self,
+        name: str,
+        config: Path,
+        work_dir: Path,
+        options: dict[str, str],
+        depends: str,
+        after: tuple[Job, ...] = (),
+    ) -> None:
+        super().__init__(name, work_dir, after)
+        self.config = config
+        self.work_dir = work_dir
+        self.options = options
+        self.depends = depends
+
+    @cached_property
+    def settings(self) -> Config:
+        """The config with the options."""
+        config = Config.fromfile(self.config)
+        # The command line goes through the same parser, which makes numbers of numerals.
+        config.merge_from_dict({key: _parsed(value) for key, value in self.options.items()})
+        return config
+
+    @property
+    def iterations(self) -> int | None:
+        """Length of the training; None where it is counted in epochs."""
+        return self.settings.train_cfg.get('max_iters')
+
+    @property
+    def checkpoint(self) -> Path:
+        """The last checkpoint, which need not exist yet."""
+        return self.work_dir / last_checkpoint_name(self.settings)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Short hash of all that decides the result."""
+        content = [self.settings.to_dict(), self.depends, mmdet_kdrank.__version__]
+        return hashlib.sha256(json.dumps(content, default=str).encode()).hexdigest()[:16]
+
+    def command(self, root: Path) -> list[str]:
+        """Return the command line, as a user would write it."""
+        command = [sys.executable, str(root / 'tools' / 'train.py'), str(self.config)]
+        command += ['--work-dir', str(self.work_dir), '--resume']
+        options = [f'{key}={value}' for key, value in self.options.items()]
+        return [*command, '--cfg-options', *options] if options else command
+
+    def clear(self) -> None:
+        """Remove the whole folder."""
+        if self.work_dir.exists():
+            shutil.rmtree(self.work_dir)
+
+    def progress(self) -> str:
+        """Say how far the training is, e.g. ``teacher: 340/1000, 5:12 left``."""
+        records = read_scalars(self.work_dir)
+        if not records:
+            return f'{self.name}: starting'
+        step, length = records[-1]['step'], self.iterations
+        if length is None:
+            return f'{self.name}: {step}'
+        left = round((length - step) * seconds_per_iteration(records))
+        return f'{self.name}: {step}/{length}, {left // 60}:{left % 60:02d} left'
+
+
+def last_checkpoint_name(settings: Config) -> str:
+    """File name that MMEngine's checkpoint hook gives to the end of a training.
+
+    Raises:
+        ValueError: If the hook counts epochs and the loop iterations, or the other way round.
+    """
+    hook = settings.get('default_hooks', {}).get('checkpoint', {})
+    by_epoch = hook.get('by_epoch', True)
+    length = settings.train_cfg.get('max_epochs' if by_epoch else 'max_iters')
+    if length is None:
+        raise ArgumentError(
+            f'default_hooks.checkpoint.by_epoch={by_epoch} does not fit the train_cfg of this '
+            f'config, which counts {"iterations" if by_epoch else "epochs"}, so the last '
+            'checkpoint has no name that is known before. '
+            f' Set default_hooks.checkpoint.by_epoch={not by_epoch}.'
+        )
+    template = hook.get('filename_tmpl') or ('epoch_{}.pth' if by_epoch else 'iter_{}.pth')
+    return template.format(length)
+
+
+def _parsed(value: str) -> str | int:
+    return int(value) if value.isdigit() else value

@@ -1,0 +1,1 @@
+"""Loading a teacher, and showing it the batch of the student."""

@@ -1,0 +1,238 @@
+"""Building, loading and freezing the teacher."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from mmdet.registry import DATASETS, MODELS
+from mmengine.config import Config, ConfigDict
+from mmengine.hub import get_config
+from mmengine.registry import DefaultScope
+from torch import Tensor, nn
+
+from mmdet_kdrank.checkpoints.detector_weights import checkpoint_meta, detector_weights
+from mmdet_kdrank.checkpoints.loading import load_checkpoint
+from mmdet_kdrank.errors import ArgumentError, ArgumentTypeError, CheckpointError, blamed_on
+from mmdet_kdrank.random_states import kept_random_states
+from mmdet_kdrank.teachers.verification import TeacherCheck
+
+
+@dataclass(frozen=True)
+class TeacherSource:
+    """Where the teacher comes from; touches no file until :meth:`load`.
+
+    Args:
+        config: Path of a config, an ``mmdet::`` name, or the config dict of a model.
+        checkpoint: Path or URL, or ``'auto'``: what the model index publishes for an
+            ``mmdet::`` config.
+        channels_last: Whether the teacher computes with the channels innermost in memory.
+        verify: Evaluates the loaded teacher before training.
+
+    Raises:
+        TypeError: If the config or the checkpoint is neither.
+        ValueError: If ``'auto'`` stands beside a config that is no ``package::`` name.
+    """
+
+    config: str | dict
+    checkpoint: str
+    channels_last: bool = False
+    verify: TeacherCheck | None = None
+
+    def __post_init__(self) -> None:
+        for name, value, kinds in (
+            ('config', self.config, (str, dict)),
+            ('checkpoint', self.checkpoint, str),
+        ):
+            if not isinstance(value, kinds):
+                raise ArgumentTypeError(
+                    f'teacher.{name}={value!r} is a {type(value).__name__}. Give a path or a '
+                    f'{"model config" if name == "config" else "URL"}.'
+                )
+        if self.checkpoint == 'auto' and not self._in_package():
+            raise ArgumentError(
+                "teacher.checkpoint='auto' is what a model index publishes for an mmdet:: config, "
+                f'and teacher.config is {_shortened(self.config)}. Give the path or URL of the '
+                'checkpoint.'
+            )
+
+    @classmethod
+    def from_config(cls, teacher: dict) -> TeacherSource:
+        """Read ``teacher=dict(config=…, checkpoint=…)``; ValueError on a wrong set of keys."""
+        if not isinstance(teacher, dict):
+            raise ArgumentTypeError(
+                f'teacher={teacher!r} must be a dict: give dict(config=…, checkpoint=…).'
+            )
+        wrong = {'config', 'checkpoint'} ^ (set(teacher) - {'channels_last', 'verify'})
+        if wrong:
+            raise ArgumentError(
+                'teacher takes the keys config and checkpoint, and may have channels_last and '
+                f'verify, got {sorted(teacher)}: {", ".join(sorted(wrong))} is unknown or missing.'
+            )
+        verify = TeacherCheck.from_option(teacher.get('verify', False))
+        return cls(**{**teacher, 'verify': verify})
+
+    def _in_package(self) -> bool:
+        return isinstance(self.config, str) and '::' in self.config
+
+    def load(self) -> Teacher:
+        """Build the teacher, load its weights strictly and freeze it.
+
+        The random states of torch, numpy and Python are as before afterwards.
+
+        Returns:
+            On the CPU, in eval mode, without gradients.
+
+        Raises:
+            FileNotFoundError: If the config is missing.
+            CheckpointError: If the checkpoint is missing, unreadable or refused.
+            ValueError: If the config holds no detector, the checkpoint's keys do not fit the
+                model, or ``'auto'`` finds no published weights.
+        """
+        setting = f'teacher.config ({_shortened(self.config)})'
+        with blamed_on(setting, 'Correct the name or the file.'):
+            config, published = self._read_config()
+        model_config = config.model
+        checkpoint_path = published if self.checkpoint == 'auto' else self.checkpoint
+        scope = config.get('default_scope', 'mmdet')
+        unbuilt = blamed_on(setting, 'Give the config that the checkpoint was made with.')
+        with unbuilt, kept_random_states(), DefaultScope.overwrite_default_scope(scope):
+            model = MODELS.build(model_config)
+            names = _dataset_classes(config)
+        checkpoint = load_checkpoint(checkpoint_path)
+        _load_strictly(model, checkpoint, checkpoint_path, _shortened(self.config))
+        model.requires_grad_(False).eval()
+        classes = _meta_classes(checkpoint, checkpoint_path) or names
+        return Teacher(model, classes, checkpoint_path, self.channels_last)
+
+    def _read_config(self) -> tuple[ConfigDict, str | None]:
+        if not isinstance(self.config, str):
+            config, published = Config(dict(model=self.config)), None
+        elif self._in_package():
+            config, published = self._read_package_config()
+        else:
+            config, published = Config.fromfile(self.config), None
+        if 'type' not in config.get('model', {}):
+            raise ArgumentError(
+                'it has no model with a type: give a '
+                "detector's config file, an mmdet:: name, or the config dict of the model itself."
+            )
+        return config, published
+
+    def _read_package_config(self) -> tuple[Config, str | None]:
+        config = get_config(self.config)
+        if self.checkpoint != 'auto':
+            return config, None
+        try:
+            return config, get_config(self.config, pretrained=True).model_path
+        except (AssertionError, AttributeError) as error:
+            raise ArgumentError(
+                f"teacher.checkpoint='auto': the model index publishes no weights for "
+                f'{self.config}. Give the path or URL of a checkpoint.'
+            ) from error
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """A loaded, frozen detector.
+
+    Not a module on purpose: what holds it neither saves, nor optimises, nor synchronises it.
+
+    Args:
+        model: The detector.
+        classes: Names of its classes, None where nothing tells.
+        checkpoint: Where its weights came from.
+        channels_last: Whether it computes with the channels innermost in memory.
+    """
+
+    model: nn.Module
+    classes: tuple[str, ...] | None
+    checkpoint: str
+    channels_last: bool = False
+
+    def __post_init__(self) -> None:
+        if self.channels_last:
+            self.model.to(memory_format=torch.channels_last)
+
+    def features(self, images: Tensor) -> tuple[Tensor, ...]:
+        """Levels of the neck, (B, C, H / stride, W / stride), from images (B, 3, H, W)."""
+        if self.channels_last:
+            images = images.contiguous(memory_format=torch.channels_last)
+        levels = self.model.extract_feat(images)
+        # mmcv's RoIAlign takes any input for contiguous and is silently wrong on others.
+        return tuple(level.contiguous() for level in levels)
+
+    @contextmanager
+    def contiguous(self) -> Iterator[None]:
+        """Context in which the model itself may be called: RoIAlign again."""
+        if self.channels_last:
+            self.model.to(memory_format=torch.contiguous_format)
+        yield
+        if self.channels_last:
+            self.model.to(memory_format=torch.channels_last)
+
+
+def _load_strictly(model: nn.Module, checkpoint: dict, path: str, config: str) -> None:
+    state = detector_weights(checkpoint, path)
+    try:
+        # torch's own loading, not MMEngine's: that one raises on rank 0 alone.
+        wrong = model.load_state_dict(state, strict=False)
+    except RuntimeError as error:
+        raise ArgumentError(
+            f'The teacher checkpoint {path} does not fit teacher.config {config}: '
+            f'{" ".join(str(error).split())} Give the config that the checkpoint was trained with.'
+        ) from error
+    if wrong.missing_keys or wrong.unexpected_keys:
+        raise ArgumentError(
+            f'The teacher checkpoint {path} does not fit teacher.config {config}: '
+            f'{_counted(wrong.missing_keys, "missing")} and '
+            f'{_counted(wrong.unexpected_keys, "unexpected")}. Give the config that the '
+            'checkpoint was trained with.'
+        )
+
+
+def _meta_classes(checkpoint: dict, path: str) -> tuple[str, ...] | None:
+    meta = checkpoint_meta(checkpoint)
+    dataset_meta = meta.get('dataset_meta')
+    named = dataset_meta if isinstance(dataset_meta, Mapping) else meta
+    classes = {str(key).lower(): value for key, value in named.items()}.get('classes')
+    if classes and not (
+        isinstance(classes, str)
+        or (isinstance(classes, (list, tuple)) and all(isinstance(c, str) for c in classes))
+    ):
+        raise CheckpointError(
+            f'The teacher checkpoint {path} has classes in its meta that are no list of names '
+            f'({str(classes)[:80]}). Correct them, or remove them from the file.'
+        )
+    return _as_names(classes)
+
+
+def _dataset_classes(config: Config) -> tuple[str, ...] | None:
+    dataset = config.get('train_dataloader', {}).get('dataset')
+    while dataset is not None and 'type' in dataset:
+        inner = dataset.get('dataset') or next(iter(dataset.get('datasets', [])), None)
+        if inner is None:
+            dataset_type = DATASETS.get(dataset.type)
+            return _as_names(dataset_type._load_metainfo(dataset.get('metainfo')).get('classes'))
+        dataset = inner
+    return None
+
+
+def _as_names(classes: Any) -> tuple[str, ...] | None:
+    if not classes:
+        return None
+    return (classes,) if isinstance(classes, str) else tuple(classes)
+
+
+def _counted(keys: list[str], word: str, most: int = 3) -> str:
+    if not keys:
+        return f'no {word} key'
+    shown = ', '.join(keys[:most]) + (', …' if len(keys) > most else '')
+    return f'{len(keys)} {word} keys ({shown})'
+
+
+def _shortened(config: str | dict) -> str:
+    return config if isinstance(config, str) else f'a dict of type {config.get("type")!r}'

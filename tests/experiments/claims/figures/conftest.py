@@ -1,0 +1,1 @@
+from tests.finished_runs import saved  # noqa: F401

@@ -1,0 +1,15 @@
+import pytest
+
+from experiments.claims.tables import cell, table
+
+
+@pytest.mark.parametrize(
+    'value, text',
+    [(0.0, '0'), (0.1234, '0.123'), (12.34, '12.3'), (1.23e-9, '1.2e-09'), (45678.9, '4.6e+04')],
+)
+def test_numbers_are_short(value, text):
+    assert cell(value) == text
+
+
+def test_a_table_is_markdown():
+    assert table(['a', 'b'], [['1', '2']]) == '| a | b |\n| --- | --- |\n| 1 | 2 |'

@@ -1,0 +1,12 @@
+import hashlib
+
+import pytest
+
+from mmdet_kdrank.files.fingerprint import file_sha256
+
+
+@pytest.mark.parametrize('size', [0, 1, 1 << 20, (1 << 20) + 1])
+def test_hash_is_that_of_all_bytes(tmp_path, size):
+    content = bytes(range(256)) * (size // 256) + b'x' * (size % 256)
+    (tmp_path / 'file').write_bytes(content)
+    assert file_sha256(tmp_path / 'file') == hashlib.sha256(content).hexdigest()
