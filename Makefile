@@ -50,9 +50,10 @@ docs: ## Build the documentation site into site/, in an environment of its own, 
 		&& "$$python" -m bootstrap.docs
 	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/python -m mkdocs build
 
-lint: setup ## Set-up, then ruff's checks and format.
+lint: setup ## Set-up, then ruff's checks and format, and import-linter's contracts.
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
+	$(VENV)/bin/lint-imports --no-cache --no-logo
 
 clean: ## Remove virtual environments and caches; trained models stay.
 	rm -rf .venv .venv-classic .venv-docs .venv*.lock build dist site *.egg-info .pytest_cache .ruff_cache .hypothesis
