@@ -41,7 +41,7 @@ test-slow: setup ## Set-up, then the tests that take minutes, which make test le
 test-gpu: setup ## Set-up, then the tests that need a GPU; fails where none ran.
 	KDRANK_REQUIRE_GPU=1 $(PY) -m pytest -m cuda $(PYTEST_ARGS)
 
-bench: setup ## Set-up, then all benchmarks: CSV files, plots and the tables of docs/performance.md.
+bench: setup ## Set-up, then all benchmarks: CSV files, plots and the tables of docs/reports/performance.md.
 	$(PY) -W ignore benchmarks/run.py --device $(DEVICE) $(if $(filter-out 0,$(QUICK)),--quick)
 
 # NO_MKDOCS_2_WARNING silences the theme's note on the future of its project, not a warning of ours.

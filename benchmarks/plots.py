@@ -16,7 +16,7 @@ from benchmarks.harness import read_rows
 from benchmarks.report.text import memory, seconds
 from benchmarks.script import RESULTS, ROOT
 
-IMAGES = ROOT / 'docs' / 'images'
+IMAGES = ROOT / 'docs' / 'reports' / 'images'
 # Okabe and Ito's, which colour-blind readers tell apart.
 _COLOURS = {
     'reference': '#D55E00',
@@ -151,7 +151,7 @@ def draw_all(results: Path, images: Path) -> list[Path]:
 
 
 if __name__ == '__main__':
-    parser = argparse.ArgumentParser(description='Draws the plots of docs/performance.md.')
+    parser = argparse.ArgumentParser(description='Draws the plots of docs/reports/performance.md.')
     parser.add_argument('--results', type=Path, default=RESULTS)
     parser.add_argument('--images', type=Path, default=IMAGES)
     options = parser.parse_args()

@@ -84,7 +84,7 @@ def draw(out: Path) -> list[Path]:
     """Draws each table in a folder, into the docs if they are the results."""
     pictures = []
     for table in sorted(out.glob('sampled_pairs_*.csv')):
-        folder = ROOT / 'docs' / 'images' if out == RESULTS else out
+        folder = ROOT / 'docs' / 'reports' / 'images' if out == RESULTS else out
         pictures.append(folder / f'{table.stem}.png')
         plot(table, pictures[-1])
     return pictures

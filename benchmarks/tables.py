@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Writes the tables of docs/performance.md anew, from the CSV files."""
+"""Writes the tables of docs/reports/performance.md anew, from the CSV files."""
 
 import sys
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from benchmarks.report import kernel, limits, measured, steps
 from benchmarks.report.blocks import fill
 from benchmarks.script import RESULTS, ROOT
 
-PAGE = ROOT / 'docs' / 'performance.md'
+PAGE = ROOT / 'docs' / 'reports' / 'performance.md'
 
 
 def makers(results: Path) -> dict[str, Callable[[], str]]:

@@ -2,7 +2,7 @@
 # Start a tool once a GPU: bash tools/_torchrun.sh GPUS TOOL [arguments of the tool]
 # On several machines run it on each, with NNODES and RDZV_ENDPOINT set (the machines find their
 # ranks themselves), or with NNODES, NODE_RANK, MASTER_ADDR and PORT. MAX_RESTARTS counts failures
-# after which all processes are started anew. See docs/distributed.md.
+# after which all processes are started anew. See docs/how_to/distributed.md.
 set -euo pipefail
 
 if [[ -n "${RDZV_ENDPOINT:-}" ]]; then

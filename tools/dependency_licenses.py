@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Write ``docs/dependency_licenses.md`` from the metadata of the installed packages.
+"""Write ``docs/reports/dependency_licenses.md`` from the metadata of the installed packages.
 
 To be called with the environments of both stacks whenever a pin changes:
 ``tools/dependency_licenses.py .venv .venv-classic``. Nothing is fetched, and the environments need
@@ -16,7 +16,7 @@ from importlib.metadata import Distribution, distributions
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGE = Path('docs/dependency_licenses.md')
+PAGE = Path('docs/reports/dependency_licenses.md')
 OWN = 'mmdet-kdrank'
 NOT_STATED = 'not stated'
 
@@ -25,7 +25,7 @@ HEADER = """# Licences of the dependencies
 Written by `tools/dependency_licenses.py {folders}` from the metadata that the packages carry:
 all that `make setup` installs. **Bold** are the pinned ones of `requirements/`; the others come
 with them, in the version that pip found. A licence is given in its package's own words. What
-follows from it: [compatibility](compatibility.md#licences).
+follows from it: [compatibility](../reference/compatibility.md#licences).
 
 """
 

@@ -26,7 +26,7 @@ PAPER = {
     'URL': 'https://arxiv.org/abs/2409.17823',
     'Title': "Enhancing Logits Distillation with Plug&Play Kendall's tau Ranking Loss",
 }
-OWN_FOLDERS = {'shapes': ('Shapes', 'docs/demo.md')}
+OWN_FOLDERS = {'shapes': ('Shapes', 'docs/tutorials/demo.md')}
 """Collection name and page of the folders that have no namesake in MMDetection."""
 DATA_SETS = {'CocoDataset': 'COCO', 'ShapesDataset': 'Shapes'}
 
@@ -118,7 +118,7 @@ def _collection(folder: str) -> tuple[str, str]:
             'add its name and its page to OWN_FOLDERS.'
         )
     stock = yaml.safe_load(metafile.read_text(encoding='utf-8'))['Collections'][0]['Name']
-    return f'Distilled {stock}', 'docs/training.md'
+    return f'Distilled {stock}', 'docs/how_to/training.md'
 
 
 def _metadata(root: Path, path: Path) -> dict:

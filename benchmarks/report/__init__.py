@@ -1,1 +1,1 @@
-"""Tables of `docs/performance.md`, made from the CSV files."""
+"""Tables of `docs/reports/performance.md`, made from the CSV files."""

@@ -18,11 +18,11 @@ None of this says whether mAP rises: that takes paired trainings.
 ## How this page is made
 
 ```sh
-python tools/analyze.py claims --logits docs/data/shapes_logits.npz --out docs
+python tools/analyze.py claims --logits docs/reports/data/shapes_logits.npz --out docs/reports
 ```
 
-It writes this page, the plots and `docs/data/claims.json`, which holds every number, in under
-three minutes of one CPU core ({seconds} s here). Without `--logits` the pair is the one that
+It writes this page, the plots and `docs/reports/data/claims.json`, which holds every number, in
+under three minutes of one CPU core ({seconds} s here). Without `--logits` the pair is the one that
 `make demo` left; `--student CONFIG CHECKPOINT --teacher CONFIG CHECKPOINT` takes any two-stage or
 single-stage pair, whose student's `val_dataloader` is read, and `--save-logits FILE` keeps their
 logits. Heads with sigmoids get binary KD in KL's place, and no DKD. Every random number has a seed.

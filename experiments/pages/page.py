@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Makes the tables of docs/experiments.md and README.md and a picture from the plans' results."""
+"""Fills docs/reports/experiments.md and README.md, and draws a plot, from the plans' results."""
 
 import json
 import sys
@@ -14,10 +14,10 @@ from benchmarks.script import ROOT
 from experiments.pages.picture import draw
 from mmdet_kdrank.compare.table import format_origin, pair_table, short_table, variant_table
 
-RESULTS = ROOT / 'docs' / 'data' / 'experiments'
-PAGES = (ROOT / 'docs' / 'experiments.md', ROOT / 'README.md')
-CLAIMS = ROOT / 'docs' / 'data' / 'claims.json'
-PICTURE = ROOT / 'docs' / 'images' / 'evidence.png'
+RESULTS = ROOT / 'docs' / 'reports' / 'data' / 'experiments'
+PAGES = (ROOT / 'docs' / 'reports' / 'experiments.md', ROOT / 'README.md')
+CLAIMS = ROOT / 'docs' / 'reports' / 'data' / 'claims.json'
+PICTURE = ROOT / 'docs' / 'reports' / 'images' / 'evidence.png'
 FINAL = {'faster-rcnn': 'Faster R-CNN', 'retinanet': 'RetinaNet'}
 
 

@@ -13,7 +13,7 @@ def draw(claims: Mapping, several: Mapping[str, dict], path: Path) -> None:
     """Draw the gradient of the losses, and the mAP of the runs of several comparisons.
 
     Args:
-        claims: Content of ``docs/data/claims.json``.
+        claims: Content of ``docs/reports/data/claims.json``.
         several: Contents of ``results.json`` by the title of their panels.
         path: Picture file to write.
     """

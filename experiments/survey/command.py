@@ -76,7 +76,7 @@ def _parser(root: Path) -> argparse.ArgumentParser:
     parser.add_argument(
         '--table',
         type=Path,
-        default=root / 'docs' / 'supported_detectors.csv',
+        default=root / 'docs' / 'reports' / 'supported_detectors.csv',
         help='where the results go; rows of other configs stay as they are',
     )
     parser.add_argument(

@@ -18,28 +18,35 @@ TITLES = {
 }
 PAGE = """# Supported detectors
 
-Made by `python tools/survey_detectors.py` from `docs/supported_detectors.csv`, which has a row for
-each config: it goes on where it stopped, `--only` and `--family` renew some of the rows, and
-`--report` makes this page.
+**What was asked.** Which configs of MMDetection {mmdet} can be turned into a distilling config by
+the six lines of [Training](../how_to/training.md#your-own-config)? All {total} config files outside
+`_base_` were tried. Each got a teacher of the same config with other random weights, KL and rank.
 
-Every config file that MMDetection {mmdet} ships, {total} without those in `_base_`, was turned into
-the distilling version of itself: the six lines of [Training](training.md#your-own-config), a
-teacher of the same config with other random weights, KL and rank. It *works* if a training step on
-two random pictures of {sizes}
-pixels (SSD: its own size) logs both losses for every distilled head, each with a gradient,
-everything is finite, and the checkpoint has the stock detector's keys. Pretrained weights are left
-out and RoIs are few; everything else is as in the config. Configs whose models are then the same
-share one of the {runs} runs.
-
-{date}; torch {torch}, mmdet_kdrank {package}. Some configs need mmpretrain, timm or scikit-image,
-which were installed beside.
+**What came out.**
 
 {summary}
 
-*Refused*: by a distiller, for the reason given. *Failed*: anything else. *Not run*: there is
-nothing to run, or the stock config does not train here either. What the logits of each head are is
-told in [Which logits are distilled](class_logits.md). Whether distilling a detector pays is not
-what this page says.
+**What the words mean.** A config *works* if one training step on two random images of {sizes}
+pixels (SSD: its own size) meets these conditions:
+
+- it logs both losses for every distilled head, and each loss has a gradient;
+- all values are finite;
+- the checkpoint has the stock detector's keys.
+
+*Refused*: a distiller refused it, for the reason given. *Failed*: anything else. *Not run*: there
+is nothing to run, or the stock config does not train here either.
+
+**What it does not say.** It does not say whether distilling a detector improves its mAP. Pretrained
+weights were left out and RoIs were few; everything else is as in the config. Configs whose models
+are then the same share one of the {runs} runs.
+
+[Which logits are distilled](../explanation/class_logits.md) says what the logits of each head are.
+
+**How to make it again.** `python tools/survey_detectors.py` writes
+`docs/reports/supported_detectors.csv`, a row for each config, and continues where it stopped.
+`--only` and `--family` renew some of the rows; `--report` makes this page from the rows.
+{date}; torch {torch}, mmdet_kdrank {package}. Some configs need mmpretrain, timm or scikit-image,
+which were installed as well.
 """
 
 

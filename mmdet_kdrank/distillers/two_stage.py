@@ -48,7 +48,7 @@ class DistillTwoStageDetector(DistillMixin, TwoStageDetector):
 
     family = TwoStageDetector
     teachers = (TwoStageDetector,)
-    # Above all RoIs in docs/experiments.md. Three quarters and more of those are background.
+    # Better than all RoIs in docs/reports/experiments.md: at least 3/4 of those are background.
     default_selector = dict(type='PositiveSamples')
 
     @contextmanager

@@ -26,8 +26,8 @@ class DistillDiagnosticsHook(Hook):
     It measures, in the iteration itself and for each distilled head, which rows the losses come
     from, how alike student and teacher rank the classes, and how the gradients of the distillation
     losses stand to the detection losses' at the class logits. The names are in
-    ``docs/looking_inside.md``. They go to every backend of the visualiser, as ``diagnostics/NAME``,
-    and to ``WORK_DIR/TIMESTAMP/diagnostics.jsonl``, a line an iteration.
+    ``docs/how_to/looking_inside.md``. They go to every backend of the visualiser, as
+    ``diagnostics/NAME``, and to ``WORK_DIR/TIMESTAMP/diagnostics.jsonl``, a line an iteration.
 
     The weights that training comes to are the same bit for bit with and without it. Of several
     processes the first alone measures, its own share of the batch. A loss is called again for each

@@ -20,7 +20,7 @@ class CandidateRankLoss(CandidateLoss):
     Average precision sorts the detections of a class by score. This loss asks the student to sort
     the teacher's candidates as the teacher does, where ``KendallRankLoss`` asks for the order of
     the classes of each. Both go into ``distill_losses`` together, beside any logit KD. See
-    ``docs/candidate_ranking.md``.
+    ``docs/explanation/candidate_ranking.md``.
 
     Args:
         steepness: Slope of the surrogate at 0, per unit of log-odds (of standard deviation, if

@@ -36,7 +36,8 @@ class KendallRankLoss(LogitDistillLoss):
 
     It asks for the teacher's order of the classes, and is meant beside a logit distillation loss,
     not in its place. The gradient of ``tau`` is bounded by ``2 steepness / C`` for each class,
-    whatever the probability of the class. See ``docs/ranking_loss.md`` for what each option is for.
+    whatever the probability of the class. ``docs/explanation/ranking_loss.md`` explains each
+    option.
 
     Args:
         steepness: Slope of the surrogate at 0, per unit of logit (of standard deviation, if

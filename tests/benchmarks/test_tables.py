@@ -1,4 +1,4 @@
-"""docs/performance.md says what the CSV files say."""
+"""docs/reports/performance.md says what the CSV files say."""
 
 import re
 

@@ -89,7 +89,7 @@ def test_files_of_one_name_are_refused(configs, tmp_path):
 
 
 def test_plan_of_the_page_can_be_read(tmp_path, monkeypatch):
-    text = (ROOT / 'docs' / 'comparing.md').read_text(encoding='utf-8')
+    text = (ROOT / 'docs' / 'how_to' / 'comparing.md').read_text(encoding='utf-8')
     (tmp_path / 'page.py').write_text(text.split('```python\n')[1].split('```')[0])
     monkeypatch.chdir(ROOT)
     plan = read_plan(tmp_path / 'page.py', folder=tmp_path / 'work')

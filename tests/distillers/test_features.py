@@ -26,7 +26,7 @@ from tests.detectors import (
     training_losses,
 )
 
-DOCS = Path(__file__).parents[2] / 'docs' / 'feature_distillation.md'
+DOCS = Path(__file__).parents[2] / 'docs' / 'how_to' / 'feature_distillation.md'
 PKD = dict(type='PKDLoss', loss_weight=6.0)
 MIMIC = dict(type='FeatureMimicLoss', student_channels=[32] * 5, teacher_channels=[32] * 5)
 

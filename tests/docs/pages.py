@@ -10,8 +10,8 @@ ROOT = Path(__file__).parents[2]
 PAGES = [
     ROOT / 'README.md',
     ROOT / 'CHANGELOG.md',
-    # Those of docs/data/ are copies of reports, as compare.py leaves them.
-    *sorted({*(ROOT / 'docs').rglob('*.md')} - {*(ROOT / 'docs' / 'data').rglob('*.md')}),
+    # Those of docs/reports/data/ are copies of reports, as compare.py leaves them.
+    *sorted({*(ROOT / 'docs').rglob('*.md')} - {*(ROOT / 'docs/reports/data').rglob('*.md')}),
     *sorted((ROOT / 'examples').rglob('*.md')),
 ]
 _FENCE = re.compile(r'^```(?P<info>[^`\n]*)\n(?P<text>.*?)^```$', re.MULTILINE | re.DOTALL)

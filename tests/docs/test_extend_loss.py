@@ -1,4 +1,4 @@
-"""The loss of docs/extend_loss.md, by the suite that the page names."""
+"""The loss of docs/how_to/extend_loss.md, by the suite that the page names."""
 
 import pytest
 from mmdet.registry import MODELS
@@ -9,7 +9,7 @@ from tests.losses.conformance import LossConformance
 
 @pytest.fixture(scope='module', autouse=True)
 def _registered():
-    exec(blocks(ROOT / 'docs/extend_loss.md', 'python')[0].text, {})
+    exec(blocks(ROOT / 'docs/how_to/extend_loss.md', 'python')[0].text, {})
     yield
     del MODELS._module_dict['TotalVariationLoss']
 

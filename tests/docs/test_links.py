@@ -52,8 +52,8 @@ def test_internal_links_lead_somewhere(page):
 
 
 def test_the_check_of_links_would_find_a_broken_one():
-    assert 'which-rows-correspond' in anchors(ROOT / 'docs/class_logits.md')
-    assert 'which-rows-do-not' not in anchors(ROOT / 'docs/class_logits.md')
+    assert 'which-rows-correspond' in anchors(ROOT / 'docs/explanation/class_logits.md')
+    assert 'which-rows-do-not' not in anchors(ROOT / 'docs/explanation/class_logits.md')
     assert sum(len(LINK.findall(prose(page))) for page in PAGES) > 50
 
 

@@ -121,7 +121,7 @@ def test_python_blocks_run(page, project):
 
 
 def test_the_head_of_the_page_on_families_is_distilled(project):
-    student = run_page(ROOT / 'docs/extend_family.md', project)['student'].train()
+    student = run_page(ROOT / 'docs/how_to/extend_family.md', project)['student'].train()
     student.init_weights()
     losses = training_losses(student, num_classes=3)
     temperature = student.bbox_head.temperature
@@ -130,7 +130,7 @@ def test_the_head_of_the_page_on_families_is_distilled(project):
 
 
 def test_the_backend_of_the_page_meets_the_oracle(project):
-    backend = run_page(ROOT / 'docs/extend_backend.md', project)['by_columns']
+    backend = run_page(ROOT / 'docs/how_to/extend_backend.md', project)['by_columns']
     student, teacher = 3 * torch.randn(2, 6, 9, generator=torch.Generator().manual_seed(0))
     mask = torch.rand(6, 9, generator=torch.Generator().manual_seed(1)) < 0.7
     student[0, 2] = torch.nan

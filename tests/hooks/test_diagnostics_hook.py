@@ -143,7 +143,7 @@ def test_what_is_left_out_for_not_being_finite_is_no_line_that_json_refuses(stud
     assert 's0.tau' in records[0] and 's0.loss_odd.foreground' not in records[0]
 
 
-PAGE = (Path(__file__).parents[2] / 'docs' / 'looking_inside.md').read_text()
+PAGE = (Path(__file__).parents[2] / 'docs' / 'how_to' / 'looking_inside.md').read_text()
 
 
 def explained(page):

@@ -10,7 +10,7 @@ import mmdet_kdrank  # noqa: F401  registers detectors and hooks
 from tests.detectors import RETINA, distiller_config, save_teacher, small_config
 from tests.runners import make_runner
 
-DOCS = Path(__file__).parents[2] / 'docs' / 'schedules.md'
+DOCS = Path(__file__).parents[2] / 'docs' / 'how_to' / 'schedules.md'
 
 
 def linear(begin, end, start_factor, end_factor, by_epoch=False):

@@ -27,7 +27,7 @@ from tests.detectors import (
 )
 from tests.losses.candidate_conformance import CandidateConformance
 
-PAGE = Path(__file__).parents[2] / 'docs' / 'candidate_ranking.md'
+PAGE = Path(__file__).parents[2] / 'docs' / 'explanation' / 'candidate_ranking.md'
 
 CLASS_RANK = dict(type='CandidateRankLoss', score_thr=0.02)
 ALL = dict(

@@ -76,7 +76,7 @@ def test_written_page_is_of_todays_pins():
 
 def test_command_writes_the_page(package, tmp_path, monkeypatch):
     package('.venv', 'torch', '2.11', 'License: BSD')
-    (tmp_path / 'docs').mkdir()
+    (tmp_path / 'docs' / 'reports').mkdir(parents=True)
     monkeypatch.setattr(dependency_licenses, 'ROOT', tmp_path)
     monkeypatch.setattr(sys, 'argv', ['dependency_licenses.py', str(tmp_path / '.venv')])
     assert dependency_licenses.main() == 0

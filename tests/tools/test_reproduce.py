@@ -1,4 +1,4 @@
-"""docs/reproduce.md: its commands run, small; its addresses and figures are the sources'."""
+"""docs/tutorials/reproduce.md: its commands run; its addresses and figures are the sources'."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.detectors import save_teacher, small_config
 from tests.docs.pages import blocks
 from tests.tools.conftest import ROOT, call
 
-PAGE = ROOT / 'docs/reproduce.md'
+PAGE = ROOT / 'docs/tutorials/reproduce.md'
 SIZE = (160, 128)
 # What a command is given on the page, and in the dry run: GPUs become two processes on the CPU, one
 # in the long loop, and the last checkpoint comes sooner.

@@ -6,11 +6,11 @@ from experiments.claims import agreement, optima, scale
 from experiments.claims.page import page_of
 from tests.experiments.claims.sets import ROOT
 
-RECORD = json.loads((ROOT / 'docs' / 'data' / 'claims.json').read_text())
+RECORD = json.loads((ROOT / 'docs' / 'reports' / 'data' / 'claims.json').read_text())
 
 
 def test_the_page_in_the_docs_is_that_of_the_data():
-    assert (ROOT / 'docs' / 'claims.md').read_text() == page_of(RECORD)
+    assert (ROOT / 'docs' / 'reports' / 'claims.md').read_text() == page_of(RECORD)
 
 
 @pytest.mark.parametrize('module', [agreement, optima, scale], ids=lambda each: each.__name__)
@@ -24,7 +24,7 @@ def test_every_picture_is_there():
     page = page_of(RECORD)
     pictures = {part.split(')')[0] for part in page.split('](images/')[1:]}
     assert len(pictures) == len(RECORD['claims'])
-    assert all((ROOT / 'docs' / 'images' / name).is_file() for name in pictures)
+    assert all((ROOT / 'docs' / 'reports' / 'images' / name).is_file() for name in pictures)
 
 
 def test_what_fails_is_told_as_plainly():

@@ -1,4 +1,4 @@
-"""docs/experiments.md and the README say what the results say."""
+"""docs/reports/experiments.md and the README say what the results say."""
 
 import re
 

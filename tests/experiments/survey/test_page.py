@@ -6,7 +6,7 @@ from experiments.survey.configs import CONFIGS
 from experiments.survey.page import page_of
 from experiments.survey.table import COLUMNS, read_rows
 
-DOCS = Path(__file__).parents[3] / 'docs'
+DOCS = Path(__file__).parents[3] / 'docs' / 'reports'
 
 
 def row(config, result='works', **columns):

@@ -8,7 +8,7 @@ from tests.experiments.claims.sets import ROOT
 
 CLAIMS = {
     claim['key']: claim
-    for claim in json.loads((ROOT / 'docs' / 'data' / 'claims.json').read_text())['claims']
+    for claim in json.loads((ROOT / 'docs/reports/data/claims.json').read_text())['claims']
 }
 DATA = {key: claim['data'] for key, claim in CLAIMS.items()}
 
@@ -45,7 +45,7 @@ def traces(found, quantity):
 @pytest.mark.parametrize('key', FIGURES)
 def test_the_stored_picture_is_of_this_size(key, drawn, tmp_path):
     drawn(key)
-    stored = Image.open(ROOT / 'docs' / 'images' / f'claims_{key}.png')
+    stored = Image.open(ROOT / 'docs' / 'reports' / 'images' / f'claims_{key}.png')
     # Other versions of matplotlib round to another pixel.
     assert Image.open(tmp_path / 'plot.png').size == pytest.approx(stored.size, abs=2)
 
