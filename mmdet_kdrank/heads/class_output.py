@@ -106,6 +106,7 @@ def declare_class_output(*head_types: type) -> Callable:
     class maps, one a level.
 
     Example:
+        >>> from mmdet.models import RetinaHead
         >>> from mmdet_kdrank.distillers import ClassOutput, declare_class_output
         >>> class MyHead(RetinaHead):
         ...     def forward_single(self, x): ...

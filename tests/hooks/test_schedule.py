@@ -1,4 +1,3 @@
-import doctest
 import math
 from itertools import pairwise
 
@@ -6,7 +5,6 @@ import pytest
 import torch
 from mmengine.optim import LinearParamScheduler
 
-from mmdet_kdrank.hooks import schedule
 from mmdet_kdrank.hooks.schedule import Schedule
 
 
@@ -23,11 +21,6 @@ def piece(type='linear', begin=0, end=10, start_factor=0.0, end_factor=1.0, **op
 
 def constant(begin, factor, **options):
     return dict(type='constant', begin=begin, factor=factor, **options)
-
-
-def test_examples():
-    results = doctest.testmod(schedule)
-    assert results.attempted and not results.failed
 
 
 @pytest.mark.parametrize(('begin', 'end'), [(0, 2), (0, 7), (3, 9)])

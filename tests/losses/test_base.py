@@ -1,8 +1,5 @@
 """The base on a loss of one line, and one that needs the hard labels."""
 
-import doctest
-import sys
-
 import pytest
 import torch
 
@@ -82,8 +79,3 @@ def test_message(loss, change, error, message):
 def test_formula_is_missing():
     with pytest.raises(NotImplementedError, match='LogitDistillLoss must define row_loss'):
         LogitDistillLoss()(torch.zeros(2, 3), torch.zeros(2, 3))
-
-
-def test_examples():
-    results = doctest.testmod(sys.modules[LogitDistillLoss.__module__])
-    assert results.attempted and not results.failed

@@ -1,6 +1,5 @@
 """Losses along the candidates in training, alone and beside the others, in every family."""
 
-import doctest
 from importlib import import_module
 from pathlib import Path
 
@@ -145,8 +144,3 @@ def test_every_registered_loss_runs_the_suite_and_is_documented():
     }
     assert registered == tested
     assert all(f'`{name}`' in PAGE.read_text() for name in registered)
-
-
-def test_the_pages_figures():
-    results = doctest.testfile(str(PAGE), module_relative=False)
-    assert results.attempted and not results.failed

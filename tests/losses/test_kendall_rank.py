@@ -1,8 +1,5 @@
 """KendallRankLoss: the suite for each of its options, and what is its own."""
 
-import doctest
-import sys
-
 import pytest
 import torch
 
@@ -148,8 +145,3 @@ def test_compiled_groups_are_drawn_anew_at_each_call():
 
 def test_prints_its_options():
     assert "steepness=2.0, surrogate='erf'" in repr(KendallRankLoss(2.0, 'erf'))
-
-
-def test_examples():
-    results = doctest.testmod(sys.modules[KendallRankLoss.__module__])
-    assert results.attempted and not results.failed

@@ -1,6 +1,5 @@
 """Shuffles: uniform, reproducible, other on each call, and without a trace elsewhere."""
 
-import doctest
 import random
 
 import numpy as np
@@ -78,8 +77,3 @@ def test_other_random_numbers_stay():
 def test_refuses(seed):
     with pytest.raises(ValueError, match=f'seed={seed} must be a whole number of at least 0'):
         Shuffles(seed)
-
-
-def test_examples():
-    results = doctest.testmod(shuffles)
-    assert results.attempted and not results.failed

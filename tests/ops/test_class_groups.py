@@ -1,7 +1,5 @@
 """Groups of classes: unbiased by enumeration, equal to a loop over groups, and what is refused."""
 
-import doctest
-import sys
 from itertools import permutations
 
 import pytest
@@ -123,8 +121,3 @@ ORDERS = torch.arange(5)[None]
 def test_refuses(args, options, error, message):
     with pytest.raises(error, match=message):
         grouped_kendall_tau(*args, **options)
-
-
-def test_examples():
-    results = doctest.testmod(sys.modules[grouped_kendall_tau.__module__])
-    assert results.attempted and not results.failed

@@ -1,3 +1,5 @@
+"""What the tests and the docstrings' examples share."""
+
 import os
 import signal
 
@@ -10,6 +12,8 @@ if not torch.cuda.is_available():
     # Before anything imports Triton: its kernels then run on the CPU.
     os.environ.setdefault('TRITON_INTERPRET', '1')
 
+# The kernels have no examples, and need a Triton that not every stack has.
+collect_ignore = ['mmdet_kdrank/ops/backends/triton']
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # In the background of a shell interrupts are ignored, by children too; tests send them.
@@ -18,7 +22,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 @pytest.fixture(autouse=True)
 def _mmdet_scope():
-    """What a runner sets up: MMDetection's scope, and nothing left by the run of another test."""
+    """Set up what a runner does: MMDetection's scope, and nothing left by another test's run."""
     register_all_modules(init_default_scope=True)
     for name in ('dataset_meta', 'iter'):
         MessageHub.get_current_instance().runtime_info.pop(name, None)
@@ -26,7 +30,7 @@ def _mmdet_scope():
 
 
 def pytest_collection_modifyitems(items):
-    """Marks what needs a GPU, and skips it where there is none."""
+    """Mark what needs a GPU, and skip it where there is none."""
     no_gpu = pytest.mark.skip(reason='needs a CUDA device')
     for item in items:
         on_cuda = getattr(item, 'callspec', None) and item.callspec.params.get('device') == 'cuda'

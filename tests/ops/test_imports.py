@@ -1,18 +1,10 @@
-"""The package as its documentation shows it."""
+"""What the operator's package asks of an environment."""
 
-import doctest
 import subprocess
 import sys
 from pathlib import Path
 
-from mmdet_kdrank.ops import kendall_tau
-
 ROOT = Path(__file__).parents[2]
-
-
-def test_examples():
-    results = doctest.testmod(sys.modules[kendall_tau.__module__])
-    assert results.attempted and not results.failed
 
 
 def test_ops_need_torch_alone():
