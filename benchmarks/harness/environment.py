@@ -2,14 +2,13 @@
 
 import platform
 import re
-import subprocess
 from datetime import datetime, timezone
 from importlib import metadata
 from pathlib import Path
 
 import torch
 
-from mmdet_kdrank.runs.provenance import provenance
+from mmdet_kdrank.runs.provenance import commit, provenance
 
 ROOT = Path(__file__).resolve().parents[2]
 # Results and the pages that show them change by measuring; that makes no other code.
@@ -98,13 +97,6 @@ def _version_if_installed(package: str) -> str:
         return ''
 
 
-def _git(*arguments: str) -> str:
-    done = subprocess.run(['git', *arguments], cwd=ROOT, capture_output=True, text=True, check=True)
-    return done.stdout.strip()
-
-
 def _commit() -> str:
-    if not (ROOT / '.git').exists():
-        return ''
-    changed = _git('status', '--porcelain', '--untracked-files=no', '--', '.', *_OUTPUTS)
-    return _git('rev-parse', '--short', 'HEAD') + ('+dirty' if changed else '')
+    head, _, dirty = (commit(('.', *_OUTPUTS)) or '').partition('-')
+    return head[:7] + ('+dirty' if dirty else '')

@@ -4,12 +4,13 @@ from pathlib import Path
 
 from benchmarks.harness import read_rows
 from benchmarks.limit import pair_work
-from benchmarks.report.text import digits, table
+from benchmarks.report.text import digits
+from mmdet_kdrank.files.markdown import markdown_table
 
 
 def instruction_table(results: Path, name: str) -> str:
     """Instructions for an unordered pair, beside those of the bound."""
-    return table(
+    return markdown_table(
         ['form', 'visits', 'rows i a pass', 'registers', 'instructions', 'arithmetic', 'bound'],
         [
             [

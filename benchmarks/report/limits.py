@@ -5,12 +5,13 @@ from pathlib import Path
 from benchmarks.harness import read_rows
 from benchmarks.limit import pair_work
 from benchmarks.limit.sizes import FORMS, SIZES
-from benchmarks.report.text import count, digits, memory, seconds, table
+from benchmarks.report.text import count, digits, memory, seconds
+from mmdet_kdrank.files.markdown import markdown_table
 
 
 def pair_table() -> str:
     """Return what an unordered pair takes, each once or in both orders."""
-    return table(
+    return markdown_table(
         ['form', 'pairs are visited', 'additions', 'multiply-adds', 'reciprocals', 'sum'],
         [
             [form, visits, *map(str, pair_work(form, once)), str(sum(pair_work(form, once)))]
@@ -26,7 +27,7 @@ def work_table(results: Path) -> str:
         (row['n'], row['c'], row['form']): count(row['multiplications'])
         for row in read_rows(results / 'bound_cpu.csv')
     }
-    return table(
+    return markdown_table(
         [
             *('N', 'C', 'stands for', 'bytes', 'exponentials', 'reciprocals', 'additions'),
             *(f'multiply-adds, {form}' for form in FORMS),
@@ -54,7 +55,7 @@ def bound_table(results: Path) -> str:
         _rows_of(results, 'NVIDIA H200, datasheet'),
         strict=True,
     )
-    return table(
+    return markdown_table(
         [
             *('N', 'C', 'form', 'CPU: memory', 'arithmetic', 'bound', 'in both orders'),
             *('H200: memory', 'special', 'arithmetic', 'bound', 'in both orders'),

@@ -5,7 +5,8 @@ from pathlib import Path
 from benchmarks.candidates import CANDIDATES
 from benchmarks.harness import read_rows
 from benchmarks.limit.sizes import FORMS
-from benchmarks.report.text import digits, memory, percent, seconds, table, times
+from benchmarks.report.text import digits, memory, percent, seconds, times
+from mmdet_kdrank.files.markdown import markdown_table
 
 
 def origin(results: Path, name: str) -> str:
@@ -21,7 +22,7 @@ def op_table(results: Path, name: str) -> str:
     rows = [row for row in read_rows(results / name) if row['speedup']]
     found = {(*_size(row), row['candidate'], row['form']): row for row in rows}
     cells = ('time', 'faster', 'memory', 'of bound')
-    return table(
+    return markdown_table(
         ['N', 'C', 'rows', 'candidate', *(f'{form}: {c}' for form in FORMS for c in cells)],
         [
             [*key, *(cell for form in FORMS for cell in _op_cells(found.get((*key, form))))]
@@ -44,7 +45,7 @@ def _op_cells(row: dict[str, str] | None) -> list[str]:
 
 def expect_table(results: Path, name: str) -> str:
     """Return the backends on all rows: what a user may expect."""
-    return table(
+    return markdown_table(
         ['N', 'C', 'form', 'backend', 'time', 'memory', 'of bound'],
         [
             [
@@ -84,7 +85,7 @@ def gpu_table(results: Path, name: str) -> str:
     if not rows:
         row = read_rows(results / name)[0]
         return f'{row["hardware"]}, {row["date"]}: not measured.\n\n{left_out(results, name)}'
-    return table(
+    return markdown_table(
         ['N', 'C', 'form', 'candidate', 'launched', 'time', 'faster', 'memory', 'of bound'],
         [
             [
@@ -104,7 +105,7 @@ def gpu_table(results: Path, name: str) -> str:
 
 def evaluation_table(results: Path, name: str) -> str:
     """Return the hard coefficient beside scipy's."""
-    return table(
+    return markdown_table(
         ['C', 'rows', 'candidate', 'time', 'faster'],
         [
             [row['c'], row['rows'], row['candidate'], seconds(row['median_s'])]
@@ -120,7 +121,7 @@ def range_table(results: Path, name: str) -> str:
     scales = list(dict.fromkeys(row['scale'] for row in rows))
     median = {(row['candidate'], row['scale']): row['median_s'] for row in rows}
     candidates = dict.fromkeys(row['candidate'] for row in rows)
-    return table(
+    return markdown_table(
         ['candidate', *(f'std {digits(float(scale))}' for scale in scales)],
         [[c, *(seconds(median[c, scale]) for scale in scales)] for c in candidates],
     )

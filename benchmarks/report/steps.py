@@ -3,12 +3,13 @@
 from pathlib import Path
 
 from benchmarks.harness import read_rows
-from benchmarks.report.text import added, count, digits, memory, percent, seconds, table
+from benchmarks.report.text import added, count, digits, memory, percent, seconds
+from mmdet_kdrank.files.markdown import markdown_table
 
 
 def step_table(results: Path, name: str) -> str:
     """Each variant of a training step, beside the student's and the KD step."""
-    return table(
+    return markdown_table(
         ['family', 'step', 'time', 'quartiles', "to the student's", "to KD's", 'memory'],
         [
             [
@@ -28,7 +29,7 @@ def step_table(results: Path, name: str) -> str:
 
 def part_table(results: Path, name: str) -> str:
     """Return the parts that distillation adds, alone."""
-    return table(
+    return markdown_table(
         ['family', 'part', 'time', 'quartiles', 'of the KD step'],
         [
             [
@@ -46,7 +47,7 @@ def part_table(results: Path, name: str) -> str:
 
 def anchors_table(results: Path, name: str) -> str:
     """Memory of a step that distils every anchor."""
-    return table(
+    return markdown_table(
         ['step', 'weights', 'peak beyond them', 'of 24 GB, with the weights'],
         [
             [
@@ -62,7 +63,7 @@ def anchors_table(results: Path, name: str) -> str:
 
 def pair_table(results: Path, name: str) -> str:
     """Return what the teacher adds to the arithmetic of the COCO pairs, and what is stored."""
-    return table(
+    return markdown_table(
         ['pair', "student's step", 'with teacher, KD, rank', 'ratio', 'checkpoint', 'teacher'],
         [
             [

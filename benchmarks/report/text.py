@@ -1,6 +1,4 @@
-"""Figures and tables as text."""
-
-from collections.abc import Iterable, Sequence
+"""Figures as text."""
 
 _SI = ((1e9, 'G'), (1e6, 'M'), (1e3, 'k'), (1.0, ''))
 
@@ -88,17 +86,3 @@ def percent(value: str) -> str:
         ('4.6 %', '100 %', '-')
     """
     return f'{digits(100 * float(value))} %' if value else '-'
-
-
-def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a Markdown table.
-
-    Args:
-        header: Names of the columns.
-        rows: Their cells, as text.
-
-    Returns:
-        Its lines, without a line end after the last one.
-    """
-    lines = [header, ['---'] * len(header), *rows]
-    return '\n'.join(f'| {" | ".join(line)} |' for line in lines)

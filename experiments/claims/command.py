@@ -27,8 +27,7 @@ from experiments.claims.logits import LogitSet, random_logits
 from experiments.claims.npz import save_logits
 from experiments.claims.page import page_of
 from experiments.claims.sources import real_logits
-from mmdet_kdrank.runs.provenance import provenance
-from mmdet_kdrank.runs.revision import commit
+from mmdet_kdrank.runs.provenance import commit, provenance
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:

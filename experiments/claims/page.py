@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from experiments.claims.logits import RARE
-from experiments.claims.tables import TABLES, cell, table
+from experiments.claims.tables import TABLES, cell
+from mmdet_kdrank.files.markdown import markdown_table
 
 _PAGE = """# The claims, one by one
 
@@ -90,7 +91,7 @@ def page_of(record: dict) -> str:
         if real
         else 'The rows are random: no trained pair was looked at.'
     )
-    summary = table(
+    summary = markdown_table(
         ['claim', 'verdict', 'numbers within bounds'],
         [
             [
@@ -145,7 +146,7 @@ def _checks(checks: list[dict]) -> str:
     ]
     return (
         '<details markdown="1">\n<summary>Every number that decides</summary>\n\n'
-        f'{table(["number", "measured", "bound", "kept"], rows)}\n\n</details>'
+        f'{markdown_table(["number", "measured", "bound", "kept"], rows)}\n\n</details>'
     )
 
 

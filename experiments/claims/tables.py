@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 
 from experiments.claims.scale import at_ends
+from mmdet_kdrank.files.markdown import markdown_table
 
 
 def cell(value: float) -> str:
@@ -19,16 +20,10 @@ def cell(value: float) -> str:
     return f'{value:.1e}'
 
 
-def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table, without a line end after its last line."""
-    lines = [header, ['---'] * len(header), *rows]
-    return '\n'.join(f'| {" | ".join(line)} |' for line in lines)
-
-
 def _gradient(data: dict) -> str:
     names = list(next(iter(data.values()))['terms'])
     return 'Gradient per unlikely class (1: fair) and slope of log gradient against log p.\n\n' + (
-        table(
+        markdown_table(
             [
                 'loss',
                 *(f'{name} ({cell(found["unlikely"])} unlikely)' for name, found in data.items()),
@@ -53,7 +48,7 @@ def _rebalance(data: dict) -> str:
     return (
         'How far descent points from the student to the teacher on the unlikely classes (mean '
         'cosine), and the same where the student is near.\n\n'
-        + table(
+        + markdown_table(
             ['loss', *data],
             [
                 [
@@ -69,12 +64,12 @@ def _rebalance(data: dict) -> str:
 def _counterexamples(data: dict) -> str:
     cases = data['cases']
     names = list(next(iter(cases.values())))
-    first = table(
+    first = markdown_table(
         ['mean gradient', *cases],
         [[name, *(cell(case[name]) for case in cases.values())] for name in names],
     )
     sets = data['sets']
-    second = table(
+    second = markdown_table(
         ['share of', *sets],
         [
             [what, *(cell(found[what]) for found in sets.values())]
@@ -101,7 +96,7 @@ def _scale(data: dict) -> str:
     return (
         'Logits x 1/4 and x 4: the lower cosine with the gradient at x 1, and the larger length of '
         'the gradient over the smaller.\n\n'
-        + table(
+        + markdown_table(
             ['loss', *(f'{name}, {side}' for name, side in sides)],
             [
                 [
@@ -121,7 +116,7 @@ def _optima(data: dict) -> str:
     return (
         'Share of the runs that end at the order of the teacher, its distribution, its logits; and '
         'the gradient at s = t over that at the start.\n\n'
-        + table(
+        + markdown_table(
             ['loss', *data],
             [
                 [
@@ -143,7 +138,7 @@ def _optima(data: dict) -> str:
 def _steepness(data: dict) -> str:
     name, rows = next(iter(data.items()))
     columns = [column for column in rows[0] if column != 'steepness']
-    return f'On {name}:\n\n' + table(
+    return f'On {name}:\n\n' + markdown_table(
         ['k', *columns],
         [[f'{row["steepness"]:g}', *(cell(row[column]) for column in columns)] for row in rows],
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from datetime import datetime, timezone
 from importlib import metadata
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import mmdet_kdrank
 from experiments.survey.outcome import Outcome
+from mmdet_kdrank.files.fingerprint import fingerprint
 
 PACKAGE = Path(mmdet_kdrank.__file__).parent
 SURVEY = Path(__file__).parent
@@ -64,8 +64,10 @@ class Journal:
 
 def sources_digest() -> str:
     """Digest of what decides the outcome of a run: what was tried with other sources is stale."""
-    digest = hashlib.sha256()
-    for path in SOURCES:
-        for file in [path] if path.is_file() else sorted(path.rglob('*.py')):
-            digest.update(f'{file.relative_to(path.parent)}\n'.encode() + file.read_bytes())
-    return digest.hexdigest()[:8]
+    return fingerprint(
+        ''.join(
+            f'{file.relative_to(path.parent)}\n{file.read_text(encoding="utf-8")}'
+            for path in SOURCES
+            for file in ([path] if path.is_file() else sorted(path.rglob('*.py')))
+        )
+    )[:8]

@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 from experiments.survey.batch import SIZES, Sizes
 from experiments.survey.distilling import DISTILLERS, OTHER
 from experiments.survey.outcome import FAILED, NOT_RUN, REFUSED, WORKS
+from mmdet_kdrank.files.markdown import markdown_table
 
 RESULTS = (WORKS, REFUSED, FAILED, NOT_RUN)
 TITLES = {
@@ -108,7 +109,6 @@ def _section(family: str, rows: Sequence[dict[str, str]]) -> str:
 
 def _table(names: Sequence[str], lines: Iterable[Sequence[object]]) -> str:
     """A Markdown table without the columns in which nothing stands."""
-    lines = [[str(cell).replace('|', '\\|') for cell in line] for line in lines]
+    lines = list(lines)
     kept = [i for i in range(len(names)) if any(line[i] for line in lines)]
-    rows = [names, ['---'] * len(names), *lines]
-    return '\n'.join(f'| {" | ".join(row[i] for i in kept)} |' for row in rows)
+    return markdown_table([names[i] for i in kept], ([line[i] for i in kept] for line in lines))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from experiments.survey.configs import StockConfig
 from experiments.survey.lean import lean_model
+from mmdet_kdrank.files.fingerprint import fingerprint
 
 
 @dataclass(frozen=True)
@@ -70,8 +70,7 @@ def head_of(model: dict) -> tuple[str, str]:
 
 
 def _digest(*values: object) -> str:
-    text = json.dumps(values, sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return fingerprint(json.dumps(values, sort_keys=True, default=str))
 
 
 def _depth(model: dict) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import http.client
 import os
 import re
@@ -17,7 +16,7 @@ from mmengine.logging import print_log
 
 from mmdet_kdrank.checkpoints.file_checks import check_file
 from mmdet_kdrank.errors import CheckpointError
-from mmdet_kdrank.files.fingerprint import file_sha256
+from mmdet_kdrank.files.fingerprint import file_sha256, fingerprint
 
 TIMEOUT = 60.0
 """Seconds without a byte after which a server counts as gone."""
@@ -51,7 +50,7 @@ def fetch(url: str) -> Path:
     name = _file_name(url)
     folder = Path(torch.hub.get_dir()) / 'checkpoints'
     if name_hash(name) is None:
-        folder /= hashlib.sha256(url.encode()).hexdigest()[:12]
+        folder /= fingerprint(url)[:12]
     _ensure(url, folder / name)
     return folder / name
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import os
 from pathlib import Path
 
 import numpy as np
@@ -24,8 +23,8 @@ from mmdet_kdrank.compare.run_settings import coco_metric
 from mmdet_kdrank.compare.student_jobs import RESULT, SAMPLES
 from mmdet_kdrank.compare.teacher_agreement import Reference
 from mmdet_kdrank.errors import CheckpointError
-from mmdet_kdrank.runs.provenance import provenance
-from mmdet_kdrank.runs.revision import commit
+from mmdet_kdrank.files.atomic import replacing
+from mmdet_kdrank.runs.provenance import commit, provenance
 from mmdet_kdrank.runs.scalars import read_scalars, seconds_per_iteration
 from mmdet_kdrank.teachers.teacher import TeacherSource
 
@@ -81,13 +80,11 @@ def evaluate(
         'commit': {'training': state['commit'], 'evaluation': commit()},
         **provenance(),
     }
-    fresh = folder / 'samples.part.npz'
-    np.savez_compressed(
-        fresh, **detections.arrays(), **matches.arrays(), **agreement.get('rows', {})
-    )
-    os.replace(fresh, folder / SAMPLES)
-    (folder / f'{RESULT}.part').write_text(json.dumps(result, indent=1) + '\n')
-    os.replace(folder / f'{RESULT}.part', folder / RESULT)
+    arrays = {**detections.arrays(), **matches.arrays(), **agreement.get('rows', {})}
+    with replacing(folder / SAMPLES) as part, part.open('wb') as file:
+        np.savez_compressed(file, **arrays)
+    with replacing(folder / RESULT) as part:
+        part.write_text(json.dumps(result, indent=1) + '\n')
     return result
 
 

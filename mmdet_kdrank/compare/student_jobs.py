@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 import sys
 from collections.abc import Mapping
 from functools import cached_property
@@ -13,6 +11,8 @@ from pathlib import Path
 from mmengine.config import Config
 
 from mmdet_kdrank.compare.run_settings import portable_json
+from mmdet_kdrank.files.atomic import replacing
+from mmdet_kdrank.files.fingerprint import fingerprint
 from mmdet_kdrank.runs.job import Job
 from mmdet_kdrank.runs.training_job import Training
 
@@ -54,15 +54,13 @@ class SeedTraining(Training):
         The comparison's folder may be moved, and the one that the command runs in.
         """
         content = [self.settings.to_dict(), self.depends, _TRAINING_FORMAT]
-        text = portable_json(content, self._base)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return fingerprint(portable_json(content, self._base))
 
     def command(self, root: Path) -> list[str]:
         """Return the command line; its config is written by the way."""
         self.config.parent.mkdir(parents=True, exist_ok=True)
-        fresh = self.config.with_suffix('.part')
-        fresh.write_text(self.settings.pretty_text)
-        os.replace(fresh, self.config)
+        with replacing(self.config) as part:
+            part.write_text(self.settings.pretty_text)
         return super().command(root)
 
 
@@ -95,7 +93,7 @@ class Evaluation(Job):
         """Short hash of all that decides the result."""
         teacher = self.teacher and self.teacher.get('fingerprint', [*self.teacher.values()])
         content = [self.training.fingerprint, teacher, _FORMAT]
-        return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
+        return fingerprint(json.dumps(content))
 
     def command(self, root: Path) -> list[str]:
         """Return the command line."""

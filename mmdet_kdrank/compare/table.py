@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
+
+from mmdet_kdrank.files.markdown import markdown_table
 
 _COLUMNS = (
     ('mAP', 'mAP', 100, 1),
@@ -67,7 +69,8 @@ def variant_table(results: dict) -> str:
         count = summary['mAP']['n'] if 'mAP' in summary else 0
         cells = [_mean(summary.get(key), scale, digits) for key, _, scale, digits in shown]
         rows.append([name, str(count), *cells])
-    return _table(['variant', 'seeds', *(title for _, title, _, _ in shown)], rows)
+    header = ['variant', 'seeds', *(title for _, title, _, _ in shown)]
+    return markdown_table(header, rows, numbers=True)
 
 
 def pair_table(results: dict) -> str:
@@ -88,7 +91,8 @@ def pair_table(results: dict) -> str:
         cells.insert(1, _holm(measures.get('mAP')))
         rows.append([f'{pair["variant"]} − {pair["reference"]}', str(len(pair['seeds'])), *cells])
     first, *others = (title for _, title, _, _ in _DIFFERENCES)
-    return _table(['difference', 'seeds', first, "its p, Holm's", *others], rows)
+    header = ['difference', 'seeds', first, "its p, Holm's", *others]
+    return markdown_table(header, rows, numbers=True)
 
 
 def short_table(several: Mapping[str, dict]) -> str:
@@ -109,7 +113,7 @@ def short_table(several: Mapping[str, dict]) -> str:
         [name, *(cell for results in several.values() for cell in _short(name, results))]
         for name in names
     ]
-    return _table(header, rows)
+    return markdown_table(header, rows, numbers=True)
 
 
 def _short(name: str, results: dict) -> tuple[str, str]:
@@ -193,7 +197,7 @@ def _intervals(results: dict) -> list[str]:
         f'{results["bootstrap"]["resamples"]:,} resamples of {results["bootstrap"]["images"]:,} '
         'images.'
     )
-    return ['## Intervals of the mAP', _table(header, rows), legend]
+    return ['## Intervals of the mAP', markdown_table(header, rows, numbers=True), legend]
 
 
 def _classes(results: dict) -> list[str]:
@@ -205,12 +209,8 @@ def _classes(results: dict) -> list[str]:
         for name, value in names.items()
         if value is not None
     ]
-    return ['## AP by class', _table(['class', *tables], rows), 'Means over the seeds, in points.']
-
-
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [header, ['---', *['---:'] * (len(header) - 1)], *rows]
-    return '\n'.join(f'| {" | ".join(line)} |' for line in lines)
+    table = markdown_table(['class', *tables], rows, numbers=True)
+    return ['## AP by class', table, 'Means over the seeds, in points.']
 
 
 def _mean(value: dict | None, scale: float, digits: int) -> str:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from mmdet_kdrank.compare.coco import category_ids
 from mmdet_kdrank.errors import KDRankError, UnsupportedError
 from mmdet_kdrank.heads.priors import assert_comparable
-from mmdet_kdrank.ops import kendall_tau
+from mmdet_kdrank.ops.agreement import row_agreement
 from mmdet_kdrank.runs.box_agreement import class_logits, class_output_of
 from mmdet_kdrank.structures.class_alignment import align_classes
 from mmdet_kdrank.teachers.teacher import Teacher
@@ -74,8 +74,7 @@ class Reference:
             return
         background = all(output.background for output in self._outputs)
         ours, theirs = self._alignment.select(ours, theirs, background)
-        tau = kendall_tau(ours, theirs, surrogate='sign')
-        same = ours.argmax(1) == theirs.argmax(1)
+        tau, same = row_agreement(ours, theirs)
         self._rows.append((ids.astype(np.int64), tau.cpu().numpy(), same.cpu().numpy()))
 
     def result(self) -> dict:

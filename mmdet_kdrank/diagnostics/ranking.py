@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mmdet_kdrank.ops import kendall_tau
+from mmdet_kdrank.ops.agreement import row_agreement
 
 MAX_PAIRS = 1 << 28
 """Pairs of classes that are compared: beyond them rows are left out, at even distances."""
@@ -70,7 +70,7 @@ def ranking(
     stride = -(-len(student) // max(1, MAX_PAIRS // student.shape[1] ** 2)) or 1
     student, teacher = student.detach()[::stride], teacher[::stride]
     # On the CPU from here on: sums by group are not deterministic on a GPU.
-    tau = kendall_tau(student, teacher, surrogate='sign').double().cpu()
+    tau = row_agreement(student, teacher)[0].double().cpu()
     interval = torch.bucketize(score[::stride].float().cpu(), torch.tensor(edges), right=True)
     by_class = [] if labels is None else _means(tau, labels[::stride].cpu(), num_classes)
     return Ranking(

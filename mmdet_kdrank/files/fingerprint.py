@@ -1,4 +1,4 @@
-"""What a file contains, in one number."""
+"""The content of a file or a text as one short number."""
 
 from __future__ import annotations
 
@@ -25,3 +25,13 @@ def file_sha256(file: Path) -> str:
         while chunk := stream.read(_CHUNK):
             digest.update(chunk)
     return digest.hexdigest()
+
+
+def fingerprint(text: str) -> str:
+    """Return the first 16 hexadecimal digits of the SHA-256 of a text in UTF-8.
+
+    Example:
+        >>> fingerprint('kendall')
+        '4b2ee3d7626c8614'
+    """
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -16,6 +16,21 @@ MAX_PAIRS = 1 << 28
 
 
 @torch.no_grad()
+def row_agreement(student: Tensor, teacher: Tensor) -> tuple[Tensor, Tensor]:
+    """Compare how two sets of logits rank the classes, row by row.
+
+    Args:
+        student: Student logits, (N, C), C at least 2.
+        teacher: Teacher logits, (N, C).
+
+    Returns:
+        Hard Kendall tau-a of each row, (N,), in [-1, 1]; whether both rank the same class first,
+        (N,), bool.
+    """
+    tau = kendall_tau(student, teacher, surrogate='sign')
+    return tau, student.argmax(1) == teacher.argmax(1)
+
+
 def agreement(student: Tensor, teacher: Tensor) -> dict[str, Tensor]:
     """Rank agreement of two sets of logits, on :data:`MAX_ROWS` rows or fewer.
 
@@ -32,7 +47,5 @@ def agreement(student: Tensor, teacher: Tensor) -> dict[str, Tensor]:
         return {}
     rows = min(MAX_ROWS, max(MIN_ROWS, MAX_PAIRS // student.shape[1] ** 2))
     stride = -(-len(student) // rows)
-    student, teacher = student.detach()[::stride], teacher[::stride]
-    tau = kendall_tau(student, teacher, surrogate='sign').mean()
-    top1 = (student.argmax(1) == teacher.argmax(1)).float().mean()
-    return {'distill_tau': tau, 'distill_top1': top1}
+    tau, same = row_agreement(student[::stride], teacher[::stride])
+    return {'distill_tau': tau.mean(), 'distill_top1': same.float().mean()}

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mmdet_kdrank.errors import MissingFileError
+from mmdet_kdrank.files.markdown import markdown_table
 
 
 @dataclass(frozen=True)
@@ -61,12 +62,12 @@ def results_table(work_dirs: Iterable[Path | str]) -> str:
     """
     found = [(Path(folder).name, last_evaluation(folder)) for folder in work_dirs]
     names = list(dict.fromkeys(name for _, one in found if one for name in one.metrics))
-    rows = [['run', 'evaluated', *names], ['---'] * (len(names) + 2)]
+    rows = []
     for run, one in found:
         metrics = one.metrics if one else {}
         cells = [f'{metrics[name]:.3f}' if name in metrics else '' for name in names]
         rows.append([run, one.source if one else 'not yet', *cells])
-    return '\n'.join(f'| {" | ".join(row)} |' for row in rows)
+    return markdown_table(['run', 'evaluated', *names], rows)
 
 
 def _evaluations(run: Path) -> Iterator[Evaluation]:

@@ -9,8 +9,7 @@ from mmdet_kdrank.checkpoints.detector_weights import checkpoint_meta
 from mmdet_kdrank.checkpoints.loading import load_checkpoint
 from mmdet_kdrank.report.html import folded, section, table
 from mmdet_kdrank.runs.finished_run import FinishedRun
-from mmdet_kdrank.runs.provenance import provenance
-from mmdet_kdrank.runs.revision import commit
+from mmdet_kdrank.runs.provenance import commit, provenance
 
 _KEYS = (
     'model.type',

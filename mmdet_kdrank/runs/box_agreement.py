@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from mmdet_kdrank.errors import ArgumentTypeError
 from mmdet_kdrank.heads.class_output import ClassOutput, class_output
 from mmdet_kdrank.heads.prior_boxes import prior_boxes
-from mmdet_kdrank.ops import kendall_tau
+from mmdet_kdrank.ops.agreement import row_agreement
 
 
 def class_output_of(detector: nn.Module) -> ClassOutput:
@@ -110,13 +110,13 @@ def class_agreement(
         ``tau`` (mean hard Kendall coefficient over all channels, in [-1, 1]), ``top1`` (share of
         boxes on which both rank the same class first) and ``boxes`` (their number).
     """
-    taus, same = [], []
-    for batch in batches:
-        ours = class_logits_of_true_boxes(student, batch)
-        theirs = class_logits_of_true_boxes(teacher, batch)
-        taus.append(kendall_tau(ours, theirs, surrogate='sign'))
-        same.append(ours.argmax(dim=1) == theirs.argmax(dim=1))
-    tau, top1 = torch.cat(taus), torch.cat(same)
+    rows = [
+        row_agreement(
+            class_logits_of_true_boxes(student, batch), class_logits_of_true_boxes(teacher, batch)
+        )
+        for batch in batches
+    ]
+    tau, top1 = (torch.cat(parts) for parts in zip(*rows, strict=True))
     return {
         'tau': float(tau.mean()),
         'top1': float(top1.float().mean()),

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 
-from mmdet_kdrank.runs.revision import commit
+from mmdet_kdrank.files.atomic import replacing
+from mmdet_kdrank.runs.provenance import commit
 
 
 class Job(ABC):
@@ -118,6 +119,5 @@ class Job(ABC):
 
     def _write_state(self, **state: object) -> None:
         path = self.folder / f'{self.kind}.json'
-        fresh = path.with_suffix('.part')
-        fresh.write_text(json.dumps(state))
-        os.replace(fresh, path)
+        with replacing(path) as part:
+            part.write_text(json.dumps(state))

@@ -1,15 +1,20 @@
-"""Where a measurement comes from: machine, versions, date."""
+"""Where a measurement comes from: commit, machine, versions, date."""
 
 from __future__ import annotations
 
 import os
 import platform
+import subprocess
+from collections.abc import Sequence
 from datetime import datetime, timezone
 from importlib import metadata
+from pathlib import Path
 
 import torch
 
 _PACKAGES = ('torchvision', 'mmcv', 'mmengine', 'mmdet', 'numpy', 'pycocotools')
+_ROOT = Path(__file__).resolve().parents[2]
+_SOURCES = ('mmdet_kdrank', 'configs', 'tools')
 
 
 def cpu_count() -> int:
@@ -49,3 +54,34 @@ def provenance() -> dict:
             **{name: metadata.version(name) for name in _PACKAGES},
         },
     }
+
+
+def commit(sources: Sequence[str] = _SOURCES) -> str | None:
+    """Return the commit of this package's checkout, ``-dirty`` behind it where sources differ.
+
+    Args:
+        sources: Paths in the checkout, as git takes them. An edited page of documentation changes
+            no figure, so that it is not among the default ones.
+
+    Returns:
+        None where the package lies in no git checkout of its own, or git is not installed.
+    """
+    if _git('rev-parse', '--show-toplevel') != str(_ROOT):
+        return None
+    head = _git('rev-parse', 'HEAD')
+    changed = _git('status', '--porcelain', '--untracked-files=no', '--', *sources)
+    return f'{head}-dirty' if changed else head
+
+
+def _git(*arguments: str) -> str | None:
+    try:
+        done = subprocess.run(
+            ['git', '-C', str(_ROOT), *arguments],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+    except (FileNotFoundError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None

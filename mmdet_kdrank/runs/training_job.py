@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 import sys
@@ -13,6 +12,7 @@ from mmengine.config import Config
 
 import mmdet_kdrank
 from mmdet_kdrank.errors import ArgumentError
+from mmdet_kdrank.files.fingerprint import fingerprint
 from mmdet_kdrank.runs.job import Job
 from mmdet_kdrank.runs.scalars import read_scalars, seconds_per_iteration
 
@@ -68,7 +68,7 @@ class Training(Job):
     def fingerprint(self) -> str:
         """Short hash of all that decides the result."""
         content = [self.settings.to_dict(), self.depends, mmdet_kdrank.__version__]
-        return hashlib.sha256(json.dumps(content, default=str).encode()).hexdigest()[:16]
+        return fingerprint(json.dumps(content, default=str))
 
     def command(self, root: Path) -> list[str]:
         """Return the command line, as a user would write it."""

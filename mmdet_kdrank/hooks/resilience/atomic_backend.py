@@ -10,6 +10,8 @@ from pathlib import Path
 from mmengine.fileio import LocalBackend, register_backend
 from mmengine.logging import print_log
 
+from mmdet_kdrank.files.atomic import replacing
+
 
 @register_backend('atomic')
 class AtomicBackend(LocalBackend):
@@ -35,15 +37,12 @@ class AtomicBackend(LocalBackend):
         """
         path = Path(filepath)
         path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f'.{path.name}.part')
         try:
-            with part.open('wb') as file:
+            with replacing(path) as part, part.open('wb') as file:
                 file.write(obj)
                 file.flush()
                 os.fsync(file.fileno())
-            part.replace(path)
         except OSError as error:
-            part.unlink(missing_ok=True)
             free = shutil.disk_usage(path.parent).free
             raise OSError(
                 error.errno,

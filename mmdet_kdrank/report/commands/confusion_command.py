@@ -5,13 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from mmdet_kdrank.report.commands.output import (
-    markdown_table,
-    names_of,
-    out_folder,
-    runs_of,
-    write_json,
-)
+from mmdet_kdrank.files.markdown import markdown_table
+from mmdet_kdrank.report.commands.output import names_of, out_folder, runs_of, write_json
 from mmdet_kdrank.report.confusion import confusion_summary
 from mmdet_kdrank.report.heatmaps import plot_confusion
 from mmdet_kdrank.runs.box_logits import box_logits
@@ -70,4 +65,4 @@ def _table(summary: dict) -> str:
             *(f'{100 * share:.1f} %' for share in summary['chance'].values()),
         ]
     )
-    return markdown_table(header, rows)
+    return markdown_table(header, rows, numbers=True)

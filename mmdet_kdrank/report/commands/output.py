@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mmdet_kdrank.runs.finished_run import FinishedRun
-from mmdet_kdrank.runs.provenance import provenance
-from mmdet_kdrank.runs.revision import commit
+from mmdet_kdrank.runs.provenance import commit, provenance
 from mmdet_kdrank.teachers.teacher import Teacher
 
 
@@ -43,16 +42,3 @@ def write_json(
         **provenance(),
     }
     path.write_text(json.dumps({**results, **origin}, indent=1) + '\n', encoding='utf-8')
-
-
-def markdown_table(header: list[str], rows: list[list[str]]) -> str:
-    """Return a table; the first column is text, the others are numbers.
-
-    Example:
-        >>> print(markdown_table(['run', 'mAP'], [['a', '1.0']]))
-        | run | mAP |
-        | --- | ---: |
-        | a | 1.0 |
-    """
-    lines = [header, ['---', *['---:'] * (len(header) - 1)], *rows]
-    return '\n'.join(f'| {" | ".join(line)} |' for line in lines)

@@ -11,13 +11,8 @@ from mmengine.structures import InstanceData
 from torch import nn
 
 from mmdet_kdrank.errors import ArgumentError
-from mmdet_kdrank.report.commands.output import (
-    markdown_table,
-    names_of,
-    out_folder,
-    runs_of,
-    write_json,
-)
+from mmdet_kdrank.files.markdown import markdown_table
+from mmdet_kdrank.report.commands.output import names_of, out_folder, runs_of, write_json
 from mmdet_kdrank.report.gallery import draw_gallery
 from mmdet_kdrank.report.image_scores import detect, extremes, image_ap50
 from mmdet_kdrank.runs.finished_run import add_arguments
@@ -114,4 +109,4 @@ def _table(scores: dict[int, dict[str, float]], gains: dict[int, float]) -> str:
     worse = sum(gain < 0 for gain in gains.values())
     header = ['images', *(f'{name}: mean AP50 of an image' for name in names), 'better', 'worse']
     cells = [str(len(scores)), *(f'{100 * mean:.1f}' for mean in means), str(better), str(worse)]
-    return markdown_table(header, [cells])
+    return markdown_table(header, [cells], numbers=True)

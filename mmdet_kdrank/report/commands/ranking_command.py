@@ -7,13 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from mmdet_kdrank.diagnostics.ranking import Mean, Ranking, ranking
-from mmdet_kdrank.report.commands.output import (
-    markdown_table,
-    names_of,
-    out_folder,
-    runs_of,
-    write_json,
-)
+from mmdet_kdrank.files.markdown import markdown_table
+from mmdet_kdrank.report.commands.output import names_of, out_folder, runs_of, write_json
 from mmdet_kdrank.report.ranking_plot import plot_rankings
 from mmdet_kdrank.runs.box_logits import BoxLogits, box_logits
 from mmdet_kdrank.runs.finished_run import add_arguments, find_teacher, load
@@ -98,4 +93,5 @@ def _table(rankings: dict[str, Ranking]) -> str:
         ]
         for name, found in rankings.items()
     ]
-    return markdown_table(['student', 'tau', *ranges, *(f'top-{k}' for k in ks)], rows)
+    header = ['student', 'tau', *ranges, *(f'top-{k}' for k in ks)]
+    return markdown_table(header, rows, numbers=True)

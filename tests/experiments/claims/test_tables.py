@@ -1,6 +1,6 @@
 import pytest
 
-from experiments.claims.tables import cell, table
+from experiments.claims.tables import cell
 
 
 @pytest.mark.parametrize(
@@ -9,7 +9,3 @@ from experiments.claims.tables import cell, table
 )
 def test_numbers_are_short(value, text):
     assert cell(value) == text
-
-
-def test_a_table_is_markdown():
-    assert table(['a', 'b'], [['1', '2']]) == '| a | b |\n| --- | --- |\n| 1 | 2 |'
