@@ -28,7 +28,7 @@ def measured(monkeypatch):
 
 
 def test_page_and_data_are_written(tmp_path, measured, capsys):
-    assert cli.main(ROOT, ['claims', '--random', '--out', str(tmp_path)]) == 0
+    assert cli.main(ROOT, ['claims', '--random', '--out', str(tmp_path)], extra=(command,)) == 0
     assert measured == ['random']
     record = json.loads((tmp_path / 'data' / 'claims.json').read_text())
     assert record['claims'] == [CLAIM.record()]
@@ -43,7 +43,10 @@ def test_logits_of_a_file_come_before_random_ones(tmp_path, measured):
     made = {'source': 'a test', 'rows': {'foreground': 60}, 'seed': 0}
     made |= {'student': 'none', 'teacher': 'none'}
     save_logits(path, SETS[:1], made)
-    assert cli.main(ROOT, ['claims', '--logits', str(path), '--out', str(tmp_path)]) == 0
+    assert (
+        cli.main(ROOT, ['claims', '--logits', str(path), '--out', str(tmp_path)], extra=(command,))
+        == 0
+    )
     assert measured == ['foreground', 'random']
 
 
@@ -55,7 +58,7 @@ def test_everything_is_measured_drawn_and_written(monkeypatch, tmp_path, activat
     monkeypatch.setattr(landscape, '_STEPS', 5)
     sets = [replace(logits.first(8), activation=activation) for logits in SETS]
     monkeypatch.setattr(command, 'real_logits', lambda args: (sets[:2], {'source': 'a test'}))
-    assert cli.main(ROOT, ['claims', '--out', str(tmp_path)]) == 0
+    assert cli.main(ROOT, ['claims', '--out', str(tmp_path)], extra=(command,)) == 0
     claims = json.loads((tmp_path / 'data' / 'claims.json').read_text())['claims']
     assert len({claim['key'] for claim in claims}) == len(claims) == 8
     assert all(claim['checks'] and claim['limits'] for claim in claims)

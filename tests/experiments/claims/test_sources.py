@@ -1,11 +1,13 @@
 import pytest
 
+from experiments.claims import command
 from mmdet_kdrank.report import command as cli
 from tests.experiments.claims.sets import ROOT, STORED
 
 
 def fails(capsys, tmp_path, *arguments):
-    status = cli.main(tmp_path, ['claims', '--out', str(tmp_path / 'out'), *arguments])
+    arguments = ['claims', '--out', str(tmp_path / 'out'), *arguments]
+    status = cli.main(tmp_path, arguments, extra=(command,))
     assert status == 1
     assert not (tmp_path / 'out').exists()
     return capsys.readouterr().err
