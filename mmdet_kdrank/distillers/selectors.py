@@ -26,6 +26,17 @@ class AllSamples:
     the number of positives, at least 1 an image. Some heads give their mean over the ranks (ATSS,
     GFL; FCOS and others at least 1): the mean of these is the same again. Where a head does not
     tell ``loss_cls`` its normaliser (TOOD, RTMDet, YOLOv3), it is the number of positives.
+
+    Example:
+        >>> from mmdet_kdrank.distillers import DistillSamples
+        >>> logits = torch.tensor([[2.0, 0.0], [0.0, 1.0], [3.0, 0.0]])
+        >>> samples = DistillSamples(
+        ...     logits, logits, image=torch.tensor([0, 0, 1]), activation='sigmoid',
+        ...     background=False, num_classes=2, labels=torch.tensor([0, 2, 1]),
+        ...     weights=torch.ones(3))
+        >>> chosen = TASK_UTILS.build(dict(type='AllSamples'))(samples)
+        >>> len(chosen), chosen.avg_factor
+        (3, 2.0)
     """
 
     def __call__(self, samples: DistillSamples) -> DistillSamples:
@@ -47,6 +58,16 @@ class PositiveSamples:
     """The rows that the student's own assignment calls foreground.
 
     Weight 1 each; the normaliser is their number.
+
+    Example:
+        >>> from mmdet_kdrank.distillers import DistillSamples
+        >>> logits = torch.tensor([[2.0, 0.0], [0.0, 1.0], [3.0, 0.0]])
+        >>> samples = DistillSamples(
+        ...     logits, logits, image=torch.tensor([0, 0, 1]), activation='sigmoid',
+        ...     background=False, num_classes=2, labels=torch.tensor([0, 2, 1]))
+        >>> chosen = TASK_UTILS.build(dict(type='PositiveSamples'))(samples)
+        >>> chosen.labels, chosen.avg_factor
+        (tensor([0, 1]), 2.0)
     """
 
     def __call__(self, samples: DistillSamples) -> DistillSamples:
@@ -63,6 +84,17 @@ class TopkSamples:
     Args:
         k: Rows an image. Defaults to 1000, which is MMDetection's ``nms_pre``: the priors
             that can become detections.
+
+    Example:
+        >>> from mmdet_kdrank.distillers import DistillSamples
+        >>> logits = torch.tensor([[2.0, 0.0], [0.0, 1.0], [3.0, 0.0]])
+        >>> samples = DistillSamples(
+        ...     logits, logits, image=torch.tensor([0, 0, 1]), activation='sigmoid',
+        ...     background=False, num_classes=2)
+        >>> chosen = TASK_UTILS.build(dict(type='TopkSamples', k=1))(samples)
+        >>> chosen.teacher, chosen.avg_factor
+        (tensor([[2., 0.],
+                [3., 0.]]), 2.0)
     """
 
     def __init__(self, k: int = 1000) -> None:
@@ -88,6 +120,16 @@ class ScoreWeightedSamples:
     """Every row, weighted by the teacher's highest foreground score.
 
     The normaliser is the total weight.
+
+    Example:
+        >>> from mmdet_kdrank.distillers import DistillSamples
+        >>> logits = torch.tensor([[2.0, 0.0], [0.0, 1.0], [3.0, 0.0]])
+        >>> samples = DistillSamples(
+        ...     logits, logits, image=torch.tensor([0, 0, 1]), activation='sigmoid',
+        ...     background=False, num_classes=2)
+        >>> chosen = TASK_UTILS.build(dict(type='ScoreWeightedSamples'))(samples)
+        >>> [f'{weight:.2f}' for weight in chosen.weights]
+        ['0.88', '0.73', '0.95']
     """
 
     def __call__(self, samples: DistillSamples) -> DistillSamples:

@@ -25,6 +25,10 @@ class ClassOutput:
             box, objectness and class of each prior, class last.
         joint_offset: For ``'joint'``: how many values of a prior precede its classes.
         extra: How many values of a RoI or prior follow its classes and are none.
+
+    Example:
+        >>> ClassOutput('softmax', num_classes=80, background=True).channels
+        81
     """
 
     activation: str

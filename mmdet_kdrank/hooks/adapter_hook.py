@@ -29,6 +29,11 @@ class DistillAdapterHook(Hook):
         TypeError: Before training, if the model is no distilling detector.
         ValueError: Before training, if the adapters of the checkpoint do not fit, or a resumed
             checkpoint has none.
+
+    Example:
+        >>> hook = HOOKS.build(dict(type='DistillAdapterHook'))
+        >>> hook.priority
+        'NORMAL'
     """
 
     def __init__(self) -> None:

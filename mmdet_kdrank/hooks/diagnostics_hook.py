@@ -43,6 +43,11 @@ class DistillDiagnosticsHook(Hook):
     Raises:
         TypeError: Before training, if the model is no distilling detector.
         ValueError: If an argument is out of its range.
+
+    Example:
+        >>> hook = HOOKS.build(dict(type='DistillDiagnosticsHook', interval=100))
+        >>> hook.topk
+        (1, 3, 5)
     """
 
     def __init__(

@@ -32,6 +32,12 @@ class DistillWeightHook(Hook):
             model is no distilling detector.
         ValueError: If a schedule is not acceptable; before training, if an entry is unknown or a
             schedule goes on past the end.
+
+    Example:
+        >>> warm_up = dict(type='linear', begin=0, end=3, start_factor=0, end_factor=1)
+        >>> hook = HOOKS.build(dict(type='DistillWeightHook', schedules=dict(loss_rank=[warm_up])))
+        >>> [hook.schedules['loss_rank'](epoch) for epoch in range(4)]
+        [0.0, 0.5, 1.0, 1.0]
     """
 
     def __init__(self, schedules: dict[str, Sequence[dict]]) -> None:

@@ -19,6 +19,15 @@ class GroundTruth:
         boxes: x1, y1, x2, y2 in pixels of the input, (G, 4).
         labels: Their classes, counted as the labels of the samples are, (G,), int64.
         image: Index in the batch of the image of each, (G,), int64.
+
+    Example:
+        >>> from mmengine.structures import InstanceData
+        >>> objects = InstanceData(
+        ...     bboxes=torch.tensor([[0.0, 0.0, 9.0, 9.0]]), labels=torch.tensor([3])
+        ... )
+        >>> truth = GroundTruth.from_data_samples([DetDataSample(gt_instances=objects)])
+        >>> len(truth), truth.image
+        (1, tensor([0]))
     """
 
     boxes: Tensor

@@ -33,6 +33,14 @@ class DistillSamples:
         ground_truth: The batch's objects; set along with ``boxes``.
         level: Index of the pyramid level of each row, (N,), int64. None for
             RoIs, which several levels may serve.
+
+    Example:
+        >>> logits = torch.tensor([[2.0, 0.0], [0.0, 1.0]])
+        >>> samples = DistillSamples(
+        ...     logits, logits, image=torch.tensor([0, 1]), activation='sigmoid',
+        ...     background=False, num_classes=2)
+        >>> [f'{score:.2f}' for score in samples.teacher_score()]
+        ['0.88', '0.73']
     """
 
     student: Tensor

@@ -20,8 +20,15 @@ class AtomicBackend(LocalBackend):
     Whatever interrupts a write, the name holds the old file or the new one. The unfinished
     ``.NAME.part`` of a killed process is overwritten by the next write to that name.
 
+    A config asks for it with ``default_hooks=dict(checkpoint=dict(backend_args=dict(
+    backend='atomic')))``.
+
     Example:
-        ``default_hooks = dict(checkpoint=dict(backend_args=dict(backend='atomic')))``
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     AtomicBackend().put_text('whole', f'{folder}/file.txt')
+        ...     AtomicBackend().get_text(f'{folder}/file.txt')
+        'whole'
     """
 
     def put(self, obj: bytes, filepath: str | Path) -> None:

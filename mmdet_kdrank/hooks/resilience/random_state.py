@@ -28,6 +28,12 @@ class RandomStateHook(Hook):
     Raises:
         ValueError: If a resumed run could not be the same: another seed or number of processes
             than the checkpoint's, or workers that outlive an epoch.
+
+    Example:
+        >>> hook, checkpoint = HOOKS.build(dict(type='RandomStateHook')), {}
+        >>> hook.before_save_checkpoint(runner=None, checkpoint=checkpoint)
+        >>> list(checkpoint)
+        ['random_states']
     """
 
     # Of all hooks the last, so that what others draw is in the states.

@@ -51,6 +51,11 @@ class SafeCheckpointHook(CheckpointHook):
     Raises:
         TypeError: If an option is unknown.
         ValueError: If a signal is unknown.
+
+    Example:
+        >>> hook = HOOKS.build(dict(type='SafeCheckpointHook', interval=1, max_keep_ckpts=2))
+        >>> hook.backend_args
+        {'backend': 'atomic'}
     """
 
     def __init__(self, *, signals: Sequence[str] = ('SIGTERM', 'SIGINT'), **kwargs: Any) -> None:
