@@ -1,4 +1,4 @@
-# The schedule usual in papers on detector distillation: 180k iterations of 8 images, lr 0.01.
+# The usual schedule of papers on detector distillation: 180k iterations of 8 images, lr 0.01.
 _base_ = [
     'mmdet::_base_/datasets/coco_detection.py',
     'mmdet::_base_/default_runtime.py',
@@ -27,7 +27,7 @@ param_scheduler = [
 ]
 auto_scale_lr = dict(enable=False, base_batch_size=8)
 default_hooks = dict(
-    # By default MMEngine files validations under the epoch, which stays 0 here.
+    # MMEngine logs a validation under its epoch by default, and the epoch stays 0 here.
     logger=dict(log_metric_by_epoch=False),
     checkpoint=dict(by_epoch=False, interval=10000),
 )

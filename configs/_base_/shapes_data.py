@@ -1,12 +1,12 @@
 # Written by `python tools/make_shapes.py data/shapes`.
 data_root = 'data/shapes/'
-pictures = dict(type='ShapesDataset', data_root=data_root)
+images = dict(type='ShapesDataset', data_root=data_root)
 train_dataloader = dict(
     batch_size=4,
     num_workers=0,
     sampler=dict(type='InfiniteSampler', shuffle=True),
     dataset=dict(
-        **pictures,
+        **images,
         ann_file='annotations/instances_train.json',
         data_prefix=dict(img='train/'),
         filter_cfg=dict(filter_empty_gt=True),
@@ -25,7 +25,7 @@ val_dataloader = dict(
     num_workers=0,
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
-        **pictures,
+        **images,
         ann_file='annotations/instances_val.json',
         data_prefix=dict(img='val/'),
         test_mode=True,

@@ -1,30 +1,30 @@
-# MMDetection's Faster R-CNN at the size of the pictures: narrow, and anchors for 10 to 60 px.
+# MMDetection's Faster R-CNN at the size of the images: the student, with anchors for 10 to 60 px.
 _base_ = 'mmdet::_base_/models/faster-rcnn_r50_fpn.py'
 strides = [4, 8, 16, 32]
 model = dict(
     data_preprocessor=dict(pad_size_divisor=32),
     backbone=dict(
         depth=18,
-        base_channels=32,
+        base_channels=16,
         frozen_stages=-1,
         norm_eval=False,
         init_cfg=None,
     ),
-    neck=dict(in_channels=[32, 64, 128, 256], out_channels=64, num_outs=4),
+    neck=dict(in_channels=[16, 32, 64, 128], out_channels=32, num_outs=4),
     rpn_head=dict(
-        in_channels=64,
-        feat_channels=64,
+        in_channels=32,
+        feat_channels=32,
         anchor_generator=dict(scales=[4], strides=strides),
     ),
     roi_head=dict(
         bbox_roi_extractor=dict(
             roi_layer=dict(sampling_ratio=1),
-            out_channels=64,
+            out_channels=32,
             featmap_strides=strides,
             finest_scale=20,
         ),
         bbox_head=dict(
-            in_channels=64, fc_out_channels=256, num_classes=27, reg_class_agnostic=True
+            in_channels=32, fc_out_channels=128, num_classes=27, reg_class_agnostic=True
         ),
     ),
     train_cfg=dict(

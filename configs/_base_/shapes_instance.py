@@ -1,5 +1,5 @@
-# The shapes' pictures with masks, boxes and masks evaluated, and their schedule.
-_base_ = ['./shapes_data.py', './shapes_schedule.py']
+# The shapes' images with masks; boxes and masks are evaluated.
+_base_ = './shapes_data.py'
 train_dataloader = dict(
     dataset=dict(
         pipeline=[

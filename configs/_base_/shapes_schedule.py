@@ -1,4 +1,4 @@
-# From scratch on 128 px pictures and one CPU core.
+# Training from scratch on images of 128 px, on one CPU core.
 _base_ = 'mmdet::_base_/default_runtime.py'
 custom_imports = dict(imports=['mmdet_kdrank'])
 max_iters = 1800
@@ -15,7 +15,7 @@ param_scheduler = [
     dict(type='CosineAnnealingLR', by_epoch=False, begin=0, end=max_iters, T_max=max_iters),
 ]
 default_hooks = dict(
-    # By default MMEngine files validations under the epoch, which stays 0 here.
+    # MMEngine logs a validation under its epoch by default, and the epoch stays 0 here.
     logger=dict(interval=20, log_metric_by_epoch=False),
     checkpoint=dict(by_epoch=False, interval=100, max_keep_ckpts=2),
 )

@@ -1,4 +1,4 @@
-# The config lies beside this folder; the checkpoint where the command runs that trains it.
+# `checkpoint` is relative to the folder in which the command runs, `config` to this file.
 teacher = dict(
     config='{{ fileDirname }}/../shapes/faster-rcnn_r18w32_shapes.py',
     checkpoint='work_dirs/faster-rcnn_r18w32_shapes/iter_1800.pth',

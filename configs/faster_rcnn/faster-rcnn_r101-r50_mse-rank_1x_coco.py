@@ -2,10 +2,13 @@ _base_ = [
     'mmdet::_base_/models/faster-rcnn_r50_fpn.py',
     '../_base_/coco_1x.py',
     '../_base_/teachers/faster-rcnn_r101_fpn.py',
-    '../_base_/losses/roi_mse-rank.py',
 ]
 model = dict(
     type='DistillTwoStageDetector',
     teacher={{_base_.teacher}},
-    distill_losses={{_base_.distill_losses}},
+    distill_losses=dict(
+        # Untuned weight.
+        loss_mse=dict(type='LogitMSELoss', loss_weight=1.0),
+        loss_rank=dict(type='KendallRankLoss', loss_weight=1.0),
+    ),
 )

@@ -2,12 +2,17 @@ _base_ = [
     'mmdet::_base_/models/faster-rcnn_r50_fpn.py',
     '../_base_/coco_1x.py',
     '../_base_/teachers/faster-rcnn_r101_fpn.py',
-    '../_base_/losses/roi_kd-rank.py',
-    '../_base_/features/two_stage_pkd.py',
 ]
 model = dict(
     type='DistillTwoStageDetector',
     teacher={{_base_.teacher}},
-    distill_losses={{_base_.distill_losses}},
-    distill_features={{_base_.distill_features}},
+    distill_losses=dict(
+        # MMDetection's KL also averages over the 81 channels: times 81 it is the textbook KL.
+        loss_kd=dict(type='KnowledgeDistillationKLDivLoss', T=1, loss_weight=81.0),
+        loss_rank=dict(type='KendallRankLoss', loss_weight=1.0),
+    ),
+    distill_features=dict(
+        # As in the authors' config for Faster R-CNN R101 -> R50: P2 to P5.
+        loss_pkd=dict(type='PKDLoss', levels=[0, 1, 2, 3], loss_weight=6.0),
+    ),
 )

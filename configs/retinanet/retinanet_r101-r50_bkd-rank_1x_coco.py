@@ -2,11 +2,14 @@ _base_ = [
     'mmdet::_base_/models/retinanet_r50_fpn.py',
     '../_base_/coco_1x.py',
     '../_base_/teachers/retinanet_r101_fpn.py',
-    '../_base_/losses/anchor_bkd-rank.py',
 ]
 model = dict(
     type='DistillSingleStageDetector',
     teacher={{_base_.teacher}},
-    distill_losses={{_base_.distill_losses}},
+    distill_losses=dict(
+        # Untuned weight.
+        loss_bkd=dict(type='BinaryKDLoss', temperature=1.0, loss_weight=1.0),
+        loss_rank=dict(type='KendallRankLoss', loss_weight=1.0),
+    ),
 )
 optim_wrapper = dict(optimizer=dict(lr=0.01))

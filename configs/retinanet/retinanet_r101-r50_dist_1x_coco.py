@@ -2,11 +2,13 @@ _base_ = [
     'mmdet::_base_/models/retinanet_r50_fpn.py',
     '../_base_/coco_1x.py',
     '../_base_/teachers/retinanet_r101_fpn.py',
-    '../_base_/losses/anchor_dist.py',
 ]
 model = dict(
     type='DistillSingleStageDetector',
     teacher={{_base_.teacher}},
-    distill_losses={{_base_.distill_losses}},
+    distill_losses=dict(
+        # Untuned weights. Sigmoid scores, because the head has no softmax.
+        loss_dist=dict(type='DISTLoss', beta=1.0, gamma=1.0, temperature=1.0, activation='sigmoid'),
+    ),
 )
 optim_wrapper = dict(optimizer=dict(lr=0.01))

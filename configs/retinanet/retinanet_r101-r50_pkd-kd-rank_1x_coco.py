@@ -2,13 +2,18 @@ _base_ = [
     'mmdet::_base_/models/retinanet_r50_fpn.py',
     '../_base_/coco_1x.py',
     '../_base_/teachers/retinanet_r101_fpn.py',
-    '../_base_/losses/anchor_kd-rank.py',
-    '../_base_/features/single_stage_pkd.py',
 ]
 model = dict(
     type='DistillSingleStageDetector',
     teacher={{_base_.teacher}},
-    distill_losses={{_base_.distill_losses}},
-    distill_features={{_base_.distill_features}},
+    distill_losses=dict(
+        # MMDetection's KL also averages over the 80 channels: times 80 it is the textbook KL.
+        loss_kd=dict(type='KnowledgeDistillationKLDivLoss', T=1, loss_weight=80.0),
+        loss_rank=dict(type='KendallRankLoss', loss_weight=1.0),
+    ),
+    distill_features=dict(
+        # As in the authors' configs for RetinaNet: P3 to P6.
+        loss_pkd=dict(type='PKDLoss', levels=[0, 1, 2, 3], loss_weight=10.0),
+    ),
 )
 optim_wrapper = dict(optimizer=dict(lr=0.01))

@@ -2,11 +2,14 @@ _base_ = [
     'mmdet::_base_/models/retinanet_r50_fpn.py',
     '../_base_/coco_1x.py',
     '../_base_/teachers/retinanet_r101_fpn.py',
-    '../_base_/losses/anchor_qfkd-rank.py',
 ]
 model = dict(
     type='DistillSingleStageDetector',
     teacher={{_base_.teacher}},
-    distill_losses={{_base_.distill_losses}},
+    distill_losses=dict(
+        # The papers' values. CrossKD divides by the positive anchors, this by all selected anchors.
+        loss_qfkd=dict(type='QualityFocalKDLoss', beta=1.0, loss_weight=1.0),
+        loss_rank=dict(type='KendallRankLoss', loss_weight=1.0),
+    ),
 )
 optim_wrapper = dict(optimizer=dict(lr=0.01))

@@ -1,5 +1,5 @@
 _base_ = [
-    '../_base_/shapes_faster_rcnn_narrow.py',
+    '../_base_/shapes_faster_rcnn.py',
     '../_base_/shapes_data.py',
     '../_base_/shapes_schedule.py',
 ]

@@ -1,12 +1,14 @@
 _base_ = [
-    '../_base_/shapes_faster_rcnn_narrow.py',
+    '../_base_/shapes_faster_rcnn.py',
     '../_base_/shapes_data.py',
     '../_base_/shapes_schedule.py',
     '../_base_/shapes_teacher.py',
-    '../_base_/losses/shapes_dkd.py',
 ]
 model = dict(
     type='DistillTwoStageDetector',
     teacher={{_base_.teacher}},
-    distill_losses={{_base_.distill_losses}},
+    distill_losses=dict(
+        # The values of the authors' published code for Faster R-CNN on COCO.
+        loss_dkd=dict(type='DKDLoss', alpha=1.0, beta=0.25, temperature=1.0),
+    ),
 )

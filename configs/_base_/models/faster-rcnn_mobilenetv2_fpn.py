@@ -10,9 +10,9 @@ model = dict(
     ),
     neck=dict(in_channels=[24, 32, 96, 320]),
 )
-# The backbone runs its last convolution (`conv2`), which none of these outputs needs. Not the key
-# `find_unused_parameters` of MMDetection's own configs: MMEngine does not read that beside
-# `model_wrapper_cfg`, which our tools set for processes on the CPU.
+# The backbone runs its last convolution (`conv2`), although none of these outputs needs it. Not the
+# top-level key `find_unused_parameters`: MMEngine ignores it when there is a `model_wrapper_cfg`,
+# and processes on the CPU need one.
 model_wrapper_cfg = dict(
     type='MMDistributedDataParallel', broadcast_buffers=False, find_unused_parameters=True
 )

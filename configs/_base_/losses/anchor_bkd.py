@@ -1,2 +1,0 @@
-# Untuned weight.
-distill_losses = dict(loss_bkd=dict(type='BinaryKDLoss', temperature=1.0, loss_weight=1.0))

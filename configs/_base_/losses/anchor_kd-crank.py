@@ -1,2 +1,0 @@
-_base_ = './anchor_kd.py'
-distill_losses = dict(loss_crank=dict(type='CandidateRankLoss', loss_weight=1.0))

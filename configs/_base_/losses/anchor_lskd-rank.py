@@ -1,2 +1,0 @@
-_base_ = './anchor_lskd.py'
-distill_losses = dict(loss_rank=dict(type='KendallRankLoss', loss_weight=1.0))

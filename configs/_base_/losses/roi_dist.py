@@ -1,2 +1,0 @@
-# Untuned weights.
-distill_losses = dict(loss_dist=dict(type='DISTLoss', beta=1.0, gamma=1.0, temperature=1.0))

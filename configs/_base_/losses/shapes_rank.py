@@ -1,1 +1,0 @@
-distill_losses = dict(loss_rank=dict(type='KendallRankLoss', loss_weight=1.0))

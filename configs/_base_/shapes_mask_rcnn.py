@@ -1,0 +1,54 @@
+# shapes_faster_rcnn.py with a mask branch: the student.
+_base_ = 'mmdet::_base_/models/faster-rcnn_r50_fpn.py'
+strides = [4, 8, 16, 32]
+model = dict(
+    type='MaskRCNN',
+    data_preprocessor=dict(pad_size_divisor=32),
+    backbone=dict(
+        depth=18,
+        base_channels=16,
+        frozen_stages=-1,
+        norm_eval=False,
+        init_cfg=None,
+    ),
+    neck=dict(in_channels=[16, 32, 64, 128], out_channels=32, num_outs=4),
+    rpn_head=dict(
+        in_channels=32,
+        feat_channels=32,
+        anchor_generator=dict(scales=[4], strides=strides),
+    ),
+    roi_head=dict(
+        bbox_roi_extractor=dict(
+            roi_layer=dict(sampling_ratio=1),
+            out_channels=32,
+            featmap_strides=strides,
+            finest_scale=20,
+        ),
+        bbox_head=dict(
+            in_channels=32, fc_out_channels=128, num_classes=27, reg_class_agnostic=True
+        ),
+        mask_roi_extractor=dict(
+            type='SingleRoIExtractor',
+            roi_layer=dict(type='RoIAlign', output_size=14, sampling_ratio=1),
+            out_channels=32,
+            featmap_strides=strides,
+            finest_scale=20,
+        ),
+        mask_head=dict(
+            type='FCNMaskHead',
+            num_convs=2,
+            in_channels=32,
+            conv_out_channels=32,
+            num_classes=27,
+            loss_mask=dict(type='CrossEntropyLoss', use_mask=True, loss_weight=1.0),
+        ),
+    ),
+    train_cfg=dict(
+        rpn=dict(sampler=dict(num=64)),
+        rpn_proposal=dict(nms_pre=300, max_per_img=200),
+        rcnn=dict(sampler=dict(num=64), mask_size=28),
+    ),
+    test_cfg=dict(
+        rpn=dict(nms_pre=200, max_per_img=100), rcnn=dict(max_per_img=50, mask_thr_binary=0.5)
+    ),
+)
