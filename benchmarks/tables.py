@@ -30,7 +30,6 @@ def makers(results: Path) -> dict[str, Callable[[], str]]:
         'expect': partial(measured.expect_table, results, op),
         'range': partial(measured.range_table, results, scaling),
         'evaluation': partial(measured.evaluation_table, results, evaluation),
-        'h200': partial(measured.gpu_table, results, 'op_h200.csv'),
         'instructions': partial(kernel.instruction_table, results, 'instructions_cpu.csv'),
         'step_origin': partial(measured.origin, results, step),
         'step': partial(steps.step_table, results, step),

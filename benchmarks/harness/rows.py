@@ -11,12 +11,7 @@ from benchmarks.harness.environment import environment
 Row = Mapping[str, object]
 
 
-def write_rows(
-    path: Path | str,
-    rows: Iterable[Row],
-    device: str | torch.device = 'cpu',
-    where: Mapping[str, str] | None = None,
-) -> None:
+def write_rows(path: Path | str, rows: Iterable[Row], device: str | torch.device = 'cpu') -> None:
     """Write rows, each with the columns of :func:`environment`, in place of the file's old ones.
 
     Args:
@@ -24,7 +19,6 @@ def write_rows(
         rows: Columns by name. Their union, in order of appearance, is the header, and what a row
             lacks or has as None is left empty. Floats are written with six digits.
         device: Where the measured code ran.
-        where: Columns to write instead of :func:`environment`'s, by name.
 
     Raises:
         ValueError: If there are no rows, or one has a column of the environment.
@@ -32,7 +26,7 @@ def write_rows(
     rows = list(rows)
     if not rows:
         raise ValueError(f'there are no rows to write to {path}.')
-    origin = {**environment(device), **(where or {})}
+    origin = environment(device)
     columns = list(dict.fromkeys(name for row in rows for name in row))
     if clash := sorted(set(columns) & set(origin)):
         raise ValueError(f'the columns {", ".join(clash)} are filled in from the environment.')

@@ -79,30 +79,6 @@ def left_out(results: Path, name: str) -> str:
     return '\n'.join(f'- {candidate}: {reason}' for candidate, reason in reasons.items())
 
 
-def gpu_table(results: Path, name: str) -> str:
-    """Every candidate on a GPU, or that it was not at hand."""
-    rows = [row for row in read_rows(results / name) if row['median_s']]
-    if not rows:
-        row = read_rows(results / name)[0]
-        return f'{row["hardware"]}, {row["date"]}: not measured.\n\n{left_out(results, name)}'
-    return markdown_table(
-        ['N', 'C', 'form', 'candidate', 'launched', 'time', 'faster', 'memory', 'of bound'],
-        [
-            [
-                *_size(row)[:2],
-                row['form'],
-                row['candidate'],
-                row['mode'],
-                seconds(row['median_s']),
-                times(row['speedup']),
-                memory(row['peak_extra_bytes']),
-                percent(row['bound_share']),
-            ]
-            for row in rows
-        ],
-    )
-
-
 def evaluation_table(results: Path, name: str) -> str:
     """Return the hard coefficient beside scipy's."""
     return markdown_table(

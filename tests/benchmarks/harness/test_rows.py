@@ -19,12 +19,6 @@ def test_new_rows_replace_old_ones(tmp_path):
     assert [row['m'] for row in read_rows(path)] == ['']
 
 
-def test_another_origin_can_be_named(tmp_path):
-    path = tmp_path / 'a.csv'
-    write_rows(path, [{'n': 1}], where={'hardware': 'NVIDIA H200'})
-    assert read_rows(path)[0]['hardware'] == 'NVIDIA H200'
-
-
 @pytest.mark.parametrize(
     ('rows', 'message'),
     [([], 'no rows to write'), ([{'torch': '1'}], 'columns torch are filled in')],
