@@ -1,8 +1,13 @@
 """What this package needs of its environment, and every known fault with its mend."""
 
-from mmdet_kdrank.environment.checks import ALL_CHECKS, IMPORT_CHECKS, EnvironmentFault, require
 from mmdet_kdrank.environment.facts import Facts, gather, installed
 from mmdet_kdrank.environment.fault import Check, Fault
+from mmdet_kdrank.environment.known_faults import (
+    ALL_CHECKS,
+    IMPORT_CHECKS,
+    EnvironmentFault,
+    require,
+)
 
 __all__ = [
     'ALL_CHECKS',

@@ -13,7 +13,7 @@ DEVICE = 'cuda' if torch.cuda.is_available() else 'cpu'
 pytestmark = pytest.mark.skipif(
     not accepts('triton', DEVICE, torch.float32), reason='needs Triton 3.4 or newer'
 )
-from mmdet_kdrank.ops.backends.triton import launch  # noqa: E402
+from mmdet_kdrank.ops.backends.triton import grid  # noqa: E402
 
 
 def tau_and_grad(student, teacher, mask, backend, **options):
@@ -34,7 +34,7 @@ def assert_equals_the_reference(student, teacher, mask=None, **options):
 @pytest.mark.parametrize('form', FORMS)
 @pytest.mark.parametrize('masked', [False, True])
 def test_equals_the_reference_for_every_shape(monkeypatch, half, block_i, shape, form, masked):
-    monkeypatch.setattr(launch, 'launch_shape', lambda rows, columns: (half, block_i))
+    monkeypatch.setattr(grid, 'launch_shape', lambda rows, columns: (half, block_i))
     generator = torch.Generator().manual_seed(0)
     student, teacher = (torch.randn(2, *shape, generator=generator) * 3).to(DEVICE)
     mask = (torch.rand(*shape, generator=generator) < 0.8).to(DEVICE) if masked else None
@@ -44,7 +44,7 @@ def test_equals_the_reference_for_every_shape(monkeypatch, half, block_i, shape,
 @pytest.mark.parametrize('surrogate', sorted(set(SURROGATES) - {'sign'}))
 @pytest.mark.parametrize('exact_teacher', [False, True])
 def test_each_pair_once_for_every_surrogate(monkeypatch, surrogate, exact_teacher):
-    monkeypatch.setattr(launch, 'launch_shape', lambda rows, columns: (True, 8))
+    monkeypatch.setattr(grid, 'launch_shape', lambda rows, columns: (True, 8))
     student, teacher = (torch.randn(2, 5, 19) * 3).to(DEVICE)
     options = {'surrogate': surrogate, 'exact_teacher': exact_teacher, 'form': 'cosine'}
     assert_equals_the_reference(student, teacher, **options)
@@ -52,7 +52,7 @@ def test_each_pair_once_for_every_surrogate(monkeypatch, surrogate, exact_teache
 
 @pytest.mark.parametrize('half', [False, True])
 def test_a_wide_block_of_rows_and_a_narrow_one(monkeypatch, half):
-    monkeypatch.setattr(launch, 'launch_shape', lambda rows, columns: (half, 8))
+    monkeypatch.setattr(grid, 'launch_shape', lambda rows, columns: (half, 8))
     student, teacher = (torch.randn(2, 40, 9) * 3).to(DEVICE)
     student[35] *= 1e3
     assert_equals_the_reference(student, teacher)
@@ -67,9 +67,9 @@ def test_half_precision_and_strides_are_read_in_place(dtype):
 
 
 def test_a_rule_and_no_timing_decides_the_launch():
-    assert launch.launch_shape(200_000, 80) == (True, 8)
-    assert launch.launch_shape(1024, 81) == (False, 4)
-    assert launch.launch_shape(1024, 1204) == (False, 8)
+    assert grid.launch_shape(200_000, 80) == (True, 8)
+    assert grid.launch_shape(1024, 81) == (False, 4)
+    assert grid.launch_shape(1024, 1204) == (False, 8)
 
 
 @pytest.mark.cuda

@@ -11,6 +11,6 @@ loads of neighbouring lanes to be neighbours in memory the scratch is transposed
     finish    sums for every class (C, N) -> derivatives (N, C), parts -> sums of rows (N,)
 """
 
-from mmdet_kdrank.ops.backends.triton.launch import BACKEND
+from mmdet_kdrank.ops.backends.triton.grid import BACKEND
 
 __all__ = ['BACKEND']
