@@ -1,0 +1,31 @@
+"""The test of each module that has no ``test_<module>.py`` at the same path under ``tests/``."""
+
+from __future__ import annotations
+
+_TRITON = 'ops/backends/test_triton.py'
+_COMMANDS = 'report/commands/test_commands.py'
+
+# By the module's path in the package; the test's is below tests/.
+COVERED_BY = {
+    'compare/evaluate.py': 'tools/test_compare.py',
+    'compare/matches.py': 'compare/test_statistics.py',
+    'compare/plots.py': 'compare/test_results.py',
+    'compare/run_settings.py': 'compare/test_plan.py',
+    'compare/student_jobs.py': 'compare/test_experiment.py',
+    'compare/table.py': 'compare/test_results.py',
+    'environment/versions.py': 'environment/test_known_faults.py',
+    'ops/backends/triton/finish.py': _TRITON,
+    'ops/backends/triton/grid.py': _TRITON,
+    'ops/backends/triton/pairs.py': _TRITON,
+    'ops/backends/triton/phi.py': _TRITON,
+    'ops/backends/triton/prepare.py': _TRITON,
+    'ops/backends/triton/terms.py': _TRITON,
+    'report/commands/confusion_command.py': _COMMANDS,
+    'report/commands/output.py': _COMMANDS,
+    'report/commands/pictures_command.py': _COMMANDS,
+    'report/commands/ranking_command.py': _COMMANDS,
+    'report/commands/report_command.py': _COMMANDS,
+    'report/diagnostics_section.py': 'report/test_page.py',
+    'report/settings_section.py': 'report/test_page.py',
+    'runs/job.py': 'runs/test_job_pool.py',
+}
