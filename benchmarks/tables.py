@@ -8,7 +8,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.report import kernel, limits, measured, steps
+from benchmarks.report import limits, measured, steps
 from benchmarks.report.blocks import fill
 from benchmarks.script import RESULTS, ROOT
 
@@ -30,7 +30,7 @@ def makers(results: Path) -> dict[str, Callable[[], str]]:
         'expect': partial(measured.expect_table, results, op),
         'range': partial(measured.range_table, results, scaling),
         'evaluation': partial(measured.evaluation_table, results, evaluation),
-        'instructions': partial(kernel.instruction_table, results, 'instructions_cpu.csv'),
+        'instructions': partial(limits.instruction_table, results, 'instructions_cpu.csv'),
         'step_origin': partial(measured.origin, results, step),
         'step': partial(steps.step_table, results, step),
         'step_parts': partial(steps.part_table, results, step),

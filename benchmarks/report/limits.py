@@ -1,4 +1,4 @@
-"""Tables of the paper bound."""
+"""Tables of the paper bound, and of the kernel's machine code alongside it."""
 
 from pathlib import Path
 
@@ -93,3 +93,26 @@ def rates(results: Path) -> str:
 
 def _size(row: dict[str, str]) -> tuple[str, str]:
     return f'{int(row["n"]):,}', row['c']
+
+
+def instruction_table(results: Path, name: str) -> str:
+    """Instructions for an unordered pair, beside those of the bound."""
+    return markdown_table(
+        ['form', 'visits', 'rows i a pass', 'registers', 'instructions', 'arithmetic', 'bound'],
+        [
+            [
+                row['form'],
+                row['visits'],
+                row['block_i'],
+                row['registers'],
+                *(_a_pair(row, column) for column in ('instructions', 'arithmetic')),
+                str(sum(pair_work(row['form']))),
+            ]
+            for row in read_rows(results / name)
+        ],
+    )
+
+
+def _a_pair(row: dict[str, str], column: str) -> str:
+    visits = 1 if row['visits'] == 'each pair once' else 2
+    return digits(visits * float(row[f'{column}_a_visit']))
