@@ -1,4 +1,4 @@
-"""Write the pictures, and this project's own annotations of them, to ``data/``."""
+"""Write the images, and this project's own annotations of them, to ``data/``."""
 
 import argparse
 import json
@@ -12,7 +12,7 @@ CLASSES = BadgesDataset.METAINFO['classes']
 
 
 def badges_only(annotations: dict) -> dict:
-    """Keep three categories, numbered in this project's order, and the pictures that show one."""
+    """Keep three categories, numbered in this project's order, and the images that show them."""
     names = {category['id']: category['name'] for category in annotations['categories']}
     kept = [
         {**item, 'category_id': CLASSES.index(names[item['category_id']]) + 1}
@@ -31,8 +31,8 @@ def main() -> None:
     """Write what the command line asks for."""
     default = ShapesSpec()
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--num-train', type=int, default=default.num_train, help='pictures')
-    parser.add_argument('--num-val', type=int, default=default.num_val, help='pictures')
+    parser.add_argument('--num-train', type=int, default=default.num_train, help='images')
+    parser.add_argument('--num-val', type=int, default=default.num_val, help='images')
     args = parser.parse_args()
     shapes = Path('data/shapes')
     write_shapes(shapes, ShapesSpec(num_train=args.num_train, num_val=args.num_val))

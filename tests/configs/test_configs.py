@@ -195,7 +195,7 @@ def test_the_loss_along_the_candidates_is_all_that_its_twin_lacks(name):
 
 
 @pytest.mark.parametrize('family', sorted(STOCK.keys() - set(MASKS)))
-def test_features_are_distilled_beside_kd_and_rank(family):
+def test_features_are_distilled_alongside_kd_and_rank(family):
     (name,) = (n for n in COCO if parts(n)['features'] and parts(n)['family'] == family)
     named = parts(name)
     assert (named['teacher'], named['student'], named['schedule']) == ('r101', 'r50', '1x')

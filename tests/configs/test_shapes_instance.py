@@ -1,4 +1,4 @@
-"""The Mask R-CNN pair of the shapes, from the written pictures to the mAP of boxes and masks."""
+"""The Mask R-CNN pair of the shapes, from the written images to the mAP of boxes and masks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TEACHER, ALONE, KD, KD_RANK = (
 
 
 def small(name: str, folder: Path) -> Config:
-    """A copy that trains for two iterations on a few pictures, with every detection evaluated."""
+    """A copy that trains for two iterations on a few images, with every detection evaluated."""
     config = Config(parsed(name).to_dict())
     config.merge_from_dict(
         {

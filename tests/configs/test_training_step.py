@@ -18,10 +18,10 @@ from tests.detectors import raw_batch
 
 
 def distinct() -> list[str]:
-    """One config a model: schedules of one pair differ in nothing that a step shows.
+    """One config for each model: a step does not show the schedule.
 
-    Other logit KD than KL, and detectors with masks, take their step beside rank, which shows it
-    too.
+    KD other than KL, and detectors with masks, take their step with the ranking loss only, which
+    shows them too.
     """
     wanted = [
         name

@@ -1,4 +1,4 @@
-"""A project of its own: what it registers, MMDetection's tools find through ``custom_imports``."""
+"""The project's package: ``custom_imports`` imports it, which registers its classes."""
 
 from .dataset import BadgesDataset
 from .loss import HellingerLoss

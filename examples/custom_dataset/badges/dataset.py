@@ -8,8 +8,7 @@ from mmdet.registry import DATASETS
 class BadgesDataset(CocoDataset):
     """Three badges, in the order of the categories in this project's annotation files.
 
-    The names are also among the teacher's 27, elsewhere in its list: that is all that distillation
-    has to go by.
+    The teacher's 27 names include them at other places. Distillation matches the classes by name.
     """
 
     METAINFO = dict(

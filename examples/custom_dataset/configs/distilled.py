@@ -3,7 +3,7 @@ model = dict(
     type='DistillTwoStageDetector',
     teacher=dict(config='configs/teacher.py', checkpoint='work_dirs/teacher/iter_1500.pth'),
     distill_losses=dict(
-        # Near agreement it is a quarter of KL, whose weight is usually 1.
+        # Close to agreement it is a quarter of KL, whose usual weight is 1.
         loss_hellinger=dict(type='HellingerLoss', loss_weight=4.0),
         loss_rank=dict(type='KendallRankLoss', loss_weight=1.0),
     ),

@@ -1,4 +1,4 @@
-# Stands for the published COCO detector: wider, and 27 classes on a data set that is not ours.
+# Stands for a published COCO detector: it is wider, and has 27 classes of another data set.
 _base_ = ['_base_/model.py', '_base_/data.py', '_base_/schedule.py']
 model = dict(
     backbone=dict(base_channels=32),

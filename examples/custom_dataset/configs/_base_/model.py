@@ -1,4 +1,4 @@
-# MMDetection's Faster R-CNN at the size of the pictures.
+# MMDetection's Faster R-CNN at the size of the images.
 _base_ = 'mmdet::_base_/models/faster-rcnn_r50_fpn.py'
 strides = [4, 8, 16, 32]
 model = dict(

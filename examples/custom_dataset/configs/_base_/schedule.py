@@ -1,4 +1,4 @@
-# From scratch, on one CPU core.
+# Training from scratch on one CPU core.
 _base_ = 'mmdet::_base_/default_runtime.py'
 custom_imports = dict(imports=['badges', 'mmdet_kdrank'])
 max_iters = 1500
