@@ -12,6 +12,10 @@ from mmdet_kdrank.losses.candidate_base import CandidateLoss
 from mmdet_kdrank.losses.kendall_rank import KendallRankLoss
 from mmdet_kdrank.ops import FORMS
 
+# Its reduction, class groups and seed have no meaning along the candidates.
+_OF_KENDALL_RANK = ('steepness', 'surrogate', 'form', 'standardize')
+_OF_KENDALL_RANK += ('exact_teacher', 'eps', 'standardize_eps', 'backend')
+
 
 @MODELS.register_module()
 class CandidateRankLoss(CandidateLoss):
@@ -60,29 +64,11 @@ class CandidateRankLoss(CandidateLoss):
         (tensor(0.), tensor(2.))
     """
 
-    def __init__(
-        self,
-        steepness: float = 1.0,
-        surrogate: str = 'tanh',
-        form: str = 'kendall',
-        standardize: bool = False,
-        exact_teacher: bool = False,
-        eps: float = 1e-2,
-        standardize_eps: float = 1e-3,
-        backend: str = 'auto',
-        **options: Any,
-    ) -> None:
+    def __init__(self, **options: Any) -> None:
+        rank = {name: options.pop(name) for name in _OF_KENDALL_RANK if name in options}
         super().__init__(**options)
-        self.rank = KendallRankLoss(
-            steepness=steepness,
-            surrogate=surrogate,
-            form=form,
-            standardize=standardize,
-            exact_teacher=exact_teacher,
-            eps=eps,
-            standardize_eps=standardize_eps,
-            backend=backend,
-        )
+        self.rank = KendallRankLoss(**rank)
+        form = self.rank.options['form']
         if self.candidates < FORMS[form].min_columns:
             raise ArgumentError(
                 f'candidates={self.candidates} with form={form!r}: the coefficient of so few is '

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from experiments.claims.figures.style import colour, panels, save, titled
+from matplotlib.axes import Axes
+
+from experiments.claims.figures.style import colour, draw_by_set, points, titled
 
 
 def draw(record: dict, path: Path) -> None:
@@ -14,31 +16,29 @@ def draw(record: dict, path: Path) -> None:
         record: Of the claim.
         path: Picture to write.
     """
-    data = {name: found for name, found in record['data'].items() if 'near' not in name}
-    figure, rows = panels(2, len(data))
-    for column, (name, found) in enumerate(data.items()):
-        terms = found['terms']
-        for term, measured in terms.items():
-            points = [
-                (10.0 ** -(exponent + 0.5), value)
-                for exponent, value in enumerate(measured['decades'])
-                if value
-            ]
-            rows[0][column].plot(
-                *zip(*points, strict=True), 'o-', ms=3, color=colour(term), label=term
-            )
-        rows[0][column].set(xscale='log', yscale='log')
-        rows[0][column].invert_xaxis()
-        titled(rows[0][column], name, "teacher's probability of the class", 'median |gradient|')
-        shares = [terms[term]['share'] for term in terms]
-        rows[1][column].barh(list(terms), shares, color=[colour(term) for term in terms])
-        rows[1][column].axvline(1, color='black', lw=0.8, ls='--')
-        rows[1][column].invert_yaxis()
-        titled(
-            rows[1][column],
-            f'{name}: part of classes below 1e-3',
-            'share of the gradient / share of the classes',
-            '',
-        )
-    rows[0][0].legend(fontsize=7)
-    save(figure, path)
+    data = {name: measured for name, measured in record['data'].items() if 'near' not in name}
+    draw_by_set(data, path, _draw_set)
+
+
+def _draw_set(upper: Axes, lower: Axes, name: str, measured: dict) -> None:
+    terms = measured['terms']
+    for term, gradients in terms.items():
+        by_decade = [
+            (10.0 ** -(exponent + 0.5), value)
+            for exponent, value in enumerate(gradients['decades'])
+            if value
+        ]
+        points(upper, by_decade, color=colour(term), label=term)
+    upper.set(xscale='log', yscale='log')
+    upper.invert_xaxis()
+    titled(upper, name, "teacher's probability of the class", 'median |gradient|')
+    shares = [terms[term]['share'] for term in terms]
+    lower.barh(list(terms), shares, color=[colour(term) for term in terms])
+    lower.axvline(1, color='black', lw=0.8, ls='--')
+    lower.invert_yaxis()
+    titled(
+        lower,
+        f'{name}: part of classes below 1e-3',
+        'share of the gradient / share of the classes',
+        '',
+    )

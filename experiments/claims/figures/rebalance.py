@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from experiments.claims.figures.style import colour, panels, save, titled
+from matplotlib.axes import Axes
+
+from experiments.claims.figures.style import colour, draw_by_set, points, titled
 
 
 def draw(record: dict, path: Path) -> None:
@@ -14,18 +16,16 @@ def draw(record: dict, path: Path) -> None:
         record: Of the claim.
         path: Picture to write.
     """
-    data = record['data']
-    figure, rows = panels(2, len(data))
-    for column, (name, found) in enumerate(data.items()):
-        upper, lower = rows[0][column], rows[1][column]
-        upper.plot(*zip(*found['share by weight'], strict=True), 'o-', ms=3, color='black')
-        upper.axhline(found['share alone'], color=colour('T = 1'), ls='--', label='without rank')
-        upper.axhline(1, color='grey', lw=0.8, ls=':', label='fair')
-        upper.set(xscale='log', ylim=(0, 1.3))
-        titled(upper, name, 'weight of rank', 'gradient per unlikely class')
-        learnt = found['tau of unlikely classes']
-        colours = ['grey' if term == 'start' else colour(term) for term in learnt]
-        lower.bar(list(learnt), list(learnt.values()), color=colours)
-        titled(lower, f'{name}: after descent', '', 'tau among unlikely classes')
-    rows[0][0].legend(fontsize=7)
-    save(figure, path)
+    draw_by_set(record['data'], path, _draw_set)
+
+
+def _draw_set(upper: Axes, lower: Axes, name: str, measured: dict) -> None:
+    points(upper, measured['share by weight'], color='black')
+    upper.axhline(measured['share alone'], color=colour('T = 1'), ls='--', label='without rank')
+    upper.axhline(1, color='grey', lw=0.8, ls=':', label='fair')
+    upper.set(xscale='log', ylim=(0, 1.3))
+    titled(upper, name, 'weight of rank', 'gradient per unlikely class')
+    learnt = measured['tau of unlikely classes']
+    colours = ['grey' if term == 'start' else colour(term) for term in learnt]
+    lower.bar(list(learnt), list(learnt.values()), color=colours)
+    titled(lower, f'{name}: after descent', '', 'tau among unlikely classes')

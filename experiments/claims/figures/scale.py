@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from experiments.claims.figures.style import colour, panels, save, titled
+from experiments.claims.figures.style import colour, panels, points, save, titled
 
 
 def draw(record: dict, path: Path) -> None:
@@ -21,8 +21,8 @@ def draw(record: dict, path: Path) -> None:
     ):
         axes = rows.flat[place]
         for term, responses in found[side].items():
-            points = [(row['factor'], row[quantity]) for row in responses]
-            axes.plot(*zip(*points, strict=True), 'o-', ms=3, color=colour(term), label=term)
+            responded = [(row['factor'], row[quantity]) for row in responses]
+            points(axes, responded, color=colour(term), label=term)
         axes.set_xscale('log', base=2)
         if quantity == 'length':
             axes.set_yscale('log', base=2)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from experiments.claims.figures.style import panels, save, titled
+from experiments.claims.figures.style import panels, points, save, titled
 
 _PANELS = {
     'tau of the teacher with itself': 'soft tau at s = t',
@@ -24,8 +24,8 @@ def draw(record: dict, path: Path) -> None:
     figure, rows = panels(2, 2)
     for axes, (quantity, title) in zip(rows.flat, _PANELS.items(), strict=True):
         for number, (name, found) in enumerate(record['data'].items()):
-            points = [(row['steepness'], row[quantity]) for row in found]
-            axes.plot(*zip(*points, strict=True), 'o-', ms=3, color=f'C{number}', label=name)
+            measured = [(row['steepness'], row[quantity]) for row in found]
+            points(axes, measured, color=f'C{number}', label=name)
         axes.set(xscale='log', ylim=(0, None))
         titled(axes, title, 'steepness k', '')
     rows[0][0].legend(fontsize=7)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -23,6 +25,8 @@ _COLOURS = {
     'tanh, k = 0.1': '#8C6BB1',
     'tanh, standardised': '#555555',
 }
+
+_FROM_TEACHER = ', from the teacher'
 
 
 def colour(term: str) -> str:
@@ -52,3 +56,45 @@ def titled(axes: Axes, title: str, x: str, y: str) -> None:
 def save(figure: Figure, path: Path) -> None:
     """Write the picture."""
     figure.savefig(path, dpi=90)
+
+
+def draw_by_set(
+    data: Mapping[str, dict], path: Path, draw: Callable[[Axes, Axes, str, dict], None]
+) -> None:
+    """Draw a column of two panels a set.
+
+    Args:
+        data: What was measured, by the name of the set.
+        path: Picture to write.
+        draw: Takes the upper panel, the lower one, the name and what was measured.
+    """
+    figure, rows = panels(2, len(data))
+    for (name, measured), upper, lower in zip(data.items(), *rows, strict=True):
+        draw(upper, lower, name, measured)
+    rows[0][0].legend(fontsize=7)
+    save(figure, path)
+
+
+def draw_descents(upper: Axes, lower: Axes, name: str, traces: Mapping[str, dict]) -> None:
+    """Draw tau and KL along descents; those that start from the teacher are dashed."""
+    for axes, quantity, label in (
+        (upper, 'tau', 'tau'),
+        (lower, 'divergence', 'KL from the teacher, nats'),
+    ):
+        for term, trace in traces.items():
+            start = term.removesuffix(_FROM_TEACHER)
+            axes.plot(
+                [step + 1 for step in trace['steps']],
+                trace[quantity],
+                '-' if start == term else '--',
+                color=colour(start),
+                label=term,
+            )
+        axes.set(xscale='log')
+        titled(axes, name, 'steps of descent + 1', label)
+    lower.set(yscale='log')
+
+
+def points(axes: Axes, rows: Sequence[tuple[float, float]], **style: Any) -> None:
+    """Draw (x, y) as dots along a line."""
+    axes.plot(*zip(*rows, strict=True), 'o-', ms=3, **style)
