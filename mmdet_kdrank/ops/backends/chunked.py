@@ -54,17 +54,7 @@ def _narrow_rows(logits: Tensor, steepness: float) -> Tensor:
 def pair_sums(
     student: Tensor, teacher: Tensor, mask: Tensor | None, request: PairRequest
 ) -> PairSums:
-    """Compute the pair sums in O(N C) memory.
-
-    Args:
-        student: Logits, shape (N, C).
-        teacher: Logits, shape (N, C).
-        mask: Valid columns, shape (N, C), or None.
-        request: Which sums, of which surrogates.
-
-    Returns:
-        The sums over unordered pairs.
-    """
+    """Compute the pair sums in O(N C) memory, as :class:`Backend` asks for."""
     dtype = sum_dtype(student, teacher)
     student, teacher = clean_logits(student, mask, dtype), clean_logits(teacher, mask, dtype)
     num_rows, num_classes = student.shape

@@ -55,17 +55,7 @@ def _matrix(x: Tensor) -> tuple[int, int, int]:
 def pair_sums(
     student: Tensor, teacher: Tensor, mask: Tensor | None, request: PairRequest
 ) -> PairSums:
-    """Compute the pair sums in O(C) memory beside the results.
-
-    Args:
-        student: Logits, shape (N, C).
-        teacher: Logits, shape (N, C).
-        mask: Valid columns, shape (N, C), or None.
-        request: Which sums, of which surrogates.
-
-    Returns:
-        The sums over unordered pairs.
-    """
+    """Compute the pair sums in O(C) memory beside the results, as :class:`Backend` asks for."""
     rows, columns = student.shape
     student, teacher = student.float(), teacher.float()
     mask = None if mask is None else mask.contiguous()

@@ -17,18 +17,9 @@ from mmdet_kdrank.ops.surrogates import SURROGATES
 def pair_sums(
     student: Tensor, teacher: Tensor, mask: Tensor | None, request: PairRequest
 ) -> PairSums:
-    """Compute the pair sums from (N, C, C) tensors.
+    """Compute the pair sums from (N, C, C) tensors, as :class:`Backend` asks for.
 
     All ordered pairs are summed, each unordered one twice; the diagonal adds ``phi(0) = 0``.
-
-    Args:
-        student: Logits, shape (N, C).
-        teacher: Logits, shape (N, C).
-        mask: Valid columns, shape (N, C), or None.
-        request: Which sums, of which surrogates.
-
-    Returns:
-        The sums over unordered pairs.
     """
     dtype = sum_dtype(student, teacher)
     student, teacher = clean_logits(student, mask, dtype), clean_logits(teacher, mask, dtype)

@@ -68,17 +68,7 @@ def launch_shape(rows: int, columns: int) -> tuple[bool, int]:
 def pair_sums(
     student: Tensor, teacher: Tensor, mask: Tensor | None, request: PairRequest
 ) -> PairSums:
-    """Compute the pair sums in O(N C) memory.
-
-    Args:
-        student: Logits, shape (N, C).
-        teacher: Logits, shape (N, C).
-        mask: Valid columns, shape (N, C), or None.
-        request: Which sums, of which surrogates.
-
-    Returns:
-        The sums over unordered pairs.
-    """
+    """Compute the pair sums in O(N C) memory, as :class:`Backend` asks for."""
     rows, columns = student.shape
     half, block_i = launch_shape(rows, columns)
     blocks, parts = -(-rows // _BLOCK_N), 1 if half else -(-columns // block_i)
