@@ -22,10 +22,29 @@ NOT_STATED = 'not stated'
 
 HEADER = """# Licences of the dependencies
 
-Written by `tools/dependency_licenses.py {folders}` from the metadata that the packages carry:
-all that `make setup` installs. **Bold** are the pinned ones of `requirements/`; the others come
-with them, in the version that pip found. A licence is given in its package's own words. What
-follows from it: [compatibility](../reference/compatibility.md#licences).
+**What was asked.** Under which licences are the packages that `make setup` installs? This package
+itself is under Apache-2.0 and contains none of them.
+
+**What came out.**
+
+- The pinned packages are under Apache-2.0, BSD, MIT or the PSF licence. The exception is hypothesis
+  (MPL-2.0), which only the tests need.
+- torch from the package index is the CUDA build and brings NVIDIA's libraries, which are
+  proprietary. They may be used and, within their terms, passed on. Read those before you publish a
+  container image.
+- certifi and tqdm are under MPL-2.0: free to use; changes to their own files would have to be
+  published.
+- cuda-toolkit, an empty package that names others, states none.
+- Wheels carry libraries under licences of their own, named in their `LICENSE*` files. OpenCV's
+  carry FFmpeg and, except for the headless wheel, Qt 5, and shapely's GEOS (all LGPL 2.1). NumPy's
+  and SciPy's carry GCC's Fortran runtime (GPL 3 with the runtime exception).
+
+**What it does not say.** The table has each licence in its package's own words; texts were not
+compared. It does not list what the wheels carry inside.
+
+Written by `tools/dependency_licenses.py {folders}` from the metadata that the packages carry.
+**Bold** are the pinned ones of `requirements/`; the others come with them, in the version that pip
+found.
 
 """
 

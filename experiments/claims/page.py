@@ -8,11 +8,18 @@ from mmdet_kdrank.files.markdown import markdown_table
 
 _PAGE = """# The claims, one by one
 
-What is said for the ranking loss, each claim measured on logits, with the numbers that decide and
-the cases where it ends. {sets}
-None of this says whether mAP rises: that takes paired trainings.
+**What was asked.** Eight claims are made for the ranking loss. Do they hold? Each was measured on
+logits, with bounds that say what words like "almost none" are taken to mean. {sets}
+
+**What came out.**
 
 {summary}
+
+A claim *holds* if every number keeps its bound, *fails* if none does, and else *holds partly*. Its
+section shows the numbers, and the cases where it ends.
+
+**What it does not say.** None of this says whether mAP rises: that takes paired trainings
+([experiments](experiments.md)).
 
 {sections}
 
@@ -33,8 +40,7 @@ logits. Heads with sigmoids get binary KD in KL's place, and no DKD. Every rando
   classes, rank is `KendallRankLoss` with its defaults, both with weight 1 as in `configs/shapes`.
 - **Unlikely**: a class to which the teacher gives less than {rare:g}. **Near**: the student is the
   teacher with normal noise of 0.1.
-- **Verdict**: *holds* if every number keeps its bound, *fails* if none does, else *holds partly*.
-  The bounds say what words like "almost none" are taken to mean, and are in the JSON file.
+- **Bounds**: they are in the JSON file.
 - {date}, commit {commit}, {hardware}, torch {torch}.
 """
 

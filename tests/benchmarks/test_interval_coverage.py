@@ -32,7 +32,7 @@ def test_page_shows_the_measured_coverage():
         (row['difference'].removesuffix(' differ'), row['seeds'], row['interval']): row
         for row in rows
     }
-    page = (ROOT / 'docs' / 'how_to' / 'comparing.md').read_text(encoding='utf-8')
+    page = (ROOT / 'docs' / 'reports' / 'checks.md').read_text(encoding='utf-8')
     table = page.split('| what differs |')[1].split('\n\n')[0].splitlines()[2:]
     assert len(table) == 16
     for line in table:
