@@ -4,8 +4,9 @@ from __future__ import annotations
 
 _TRITON = 'ops/backends/test_triton.py'
 _COMMANDS = 'report/commands/test_commands.py'
+_FIGURES = 'experiments/claims/figures/test_figures.py'
 
-# By the module's path in the package; the test's is below tests/.
+# By the module's path in the package, or from experiments/ on; the test's is below tests/.
 COVERED_BY = {
     'compare/evaluate.py': 'tools/test_compare.py',
     'compare/matches.py': 'compare/test_statistics.py',
@@ -14,6 +15,13 @@ COVERED_BY = {
     'compare/student_jobs.py': 'compare/test_experiment.py',
     'compare/table.py': 'compare/test_results.py',
     'environment/versions.py': 'environment/test_known_faults.py',
+    'experiments/claims/figures/agreement.py': _FIGURES,
+    'experiments/claims/figures/counterexamples.py': _FIGURES,
+    'experiments/claims/figures/gradient.py': _FIGURES,
+    'experiments/claims/figures/optima.py': _FIGURES,
+    'experiments/claims/figures/rebalance.py': _FIGURES,
+    'experiments/claims/figures/scale.py': _FIGURES,
+    'experiments/claims/figures/steepness.py': _FIGURES,
     'ops/backends/triton/finish.py': _TRITON,
     'ops/backends/triton/grid.py': _TRITON,
     'ops/backends/triton/pairs.py': _TRITON,
