@@ -12,7 +12,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from benchmarks.report.blocks import fill
 from benchmarks.script import ROOT
 from experiments.pages.picture import draw
-from mmdet_kdrank.compare.table import format_origin, pair_table, short_table, variant_table
+from mmdet_kdrank.compare.comparison_tables import (
+    format_origin,
+    pair_table,
+    short_table,
+    variant_table,
+)
 
 RESULTS = ROOT / 'docs' / 'reports' / 'data' / 'experiments'
 PAGES = (ROOT / 'docs' / 'reports' / 'experiments.md', ROOT / 'README.md')

@@ -1,4 +1,4 @@
-"""Intervals of a mean paired difference over seeds and over images."""
+"""Intervals of a mean paired difference: over seeds, and over seeds and images."""
 
 from __future__ import annotations
 
@@ -49,33 +49,10 @@ def over_seeds(differences: np.ndarray) -> Interval:
     r"""Paired t interval: :math:`\bar d \pm t_{n-1} s_d / \sqrt n`, the images as they are.
 
     Args:
-        differences: One a seed, (S,), two at least.
+        differences: One for each seed, (S,), two at least.
     """
-    mean, variance = differences.mean(), differences.var(ddof=1) / len(differences)
-    return _student(mean, variance, len(differences) - 1)
-
-
-def over_images(resampled: np.ndarray) -> Interval:
-    """Percentile interval of the paired bootstrap over images, given the runs.
-
-    Args:
-        resampled: Differences of the resampled test sets, (S, R): seeds, resamples.
-    """
-    return _percentile(resampled.mean(0))
-
-
-def crossed(resampled: np.ndarray, seed: int) -> Interval:
-    """Percentile interval of the paired bootstrap over seeds and images at once.
-
-    It is too narrow where few seeds differ much: the spread of n values drawn again falls short
-    by (n - 1) / n, and their percentiles have no tails.
-
-    Args:
-        resampled: Differences of the resampled test sets, (S, R).
-        seed: Of the draws of seeds.
-    """
-    drawn = resample_images(len(resampled), resampled.shape[1], seed) / len(resampled)
-    return _percentile((drawn.T * resampled).sum(0))
+    count = len(differences)
+    return _student(differences.mean(), differences.var(ddof=1) / count, count - 1)
 
 
 def over_both(differences: np.ndarray, resampled: np.ndarray) -> Interval:
@@ -85,13 +62,13 @@ def over_both(differences: np.ndarray, resampled: np.ndarray) -> Interval:
               \nu = \frac{(v_s + v_i)^2}{v_s^2 / (n - 1) + v_i^2 / (N - 1)}
 
     with :math:`v_i` the variance of the mean difference in the bootstrap over images and
-    Satterthwaite's degrees of freedom; the second term of the denominator, for N images, is left
-    out as 0. What belongs to one seed and one image alone is in both variances, which errs on the
-    wide side.
+    Satterthwaite's degrees of freedom. The second term of the denominator, for N images, is left
+    out as 0. What one seed does on one image is in both variances, so that the interval is rather
+    too wide.
 
     Args:
-        differences: One a seed, (S,), two at least.
-        resampled: Differences of the resampled test sets, (S, R).
+        differences: One for each seed, (S,), two at least.
+        resampled: Differences of the resampled test sets, (S, R): seeds, resamples.
     """
     count = len(differences)
     seeds = differences.var(ddof=1) / count
@@ -100,44 +77,28 @@ def over_both(differences: np.ndarray, resampled: np.ndarray) -> Interval:
     return _student(differences.mean(), seeds + images, freedom)
 
 
-def all_intervals(differences: np.ndarray, resampled: np.ndarray, seed: int) -> dict:
-    """Make all of them.
+def all_intervals(differences: np.ndarray, resampled: np.ndarray) -> dict[str, dict[str, float]]:
+    """Make both intervals, and choose the one that tables quote.
 
     Args:
-        differences: One a seed, (S,).
+        differences: One for each seed, (S,), two at least.
         resampled: Differences of the resampled test sets, (S, R), finite.
-        seed: Of the draws of seeds.
 
     Returns:
-        ``images``; with two seeds or more also ``seeds``, ``crossed``, ``both`` and ``quoted``:
-        the wider of ``seeds`` and ``both``, with the larger of their p-values. Each with ``low``,
-        ``high`` and ``p``.
+        ``seeds``, ``both`` and ``quoted``, each with ``low``, ``high`` and ``p``. ``quoted`` is
+        the wider of the other two, with the larger of their p-values.
     """
-    found = {'images': over_images(resampled)}
-    if len(differences) > 1:
-        found['seeds'] = over_seeds(differences)
-        found['crossed'] = crossed(resampled, seed)
-        found['both'] = over_both(differences, resampled)
-        candidates = found['seeds'], found['both']
-        # Far out, the tail of the wider one can be the thinner: it has more degrees of freedom.
-        found['quoted'] = replace(
-            max(candidates, key=lambda each: each.width), p=max(each.p for each in candidates)
-        )
-    return {name: asdict(interval) for name, interval in found.items()}
+    seeds, both = over_seeds(differences), over_both(differences, resampled)
+    wider = max(seeds, both, key=lambda interval: interval.width)
+    # Far out, the tail of the wider one can be the thinner: it has more degrees of freedom.
+    intervals = {'seeds': seeds, 'both': both, 'quoted': replace(wider, p=max(seeds.p, both.p))}
+    return {name: asdict(interval) for name, interval in intervals.items()}
 
 
 def _student(mean: float, variance: float, freedom: float) -> Interval:
     if variance == 0:
-        # Equal differences: no chance was at work that could be told from them.
+        # Equal differences: the data show no chance at work.
         return Interval(float(mean), float(mean), 1.0 if mean == 0 else 0.0)
     error = np.sqrt(variance)
-    half = stats.t.ppf((1 + LEVEL) / 2, freedom) * error
-    p = 2 * stats.t.sf(abs(mean) / error, freedom)
-    return Interval(float(mean - half), float(mean + half), float(p))
-
-
-def _percentile(values: np.ndarray) -> Interval:
-    low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    # One more on either side: a p of 0 cannot be told from any number of draws.
-    tail = min((values <= 0).sum(), (values >= 0).sum()) + 1
-    return Interval(float(low), float(high), float(min(1.0, 2 * tail / (len(values) + 1))))
+    low, high = stats.t.interval(LEVEL, freedom, mean, error)
+    return Interval(float(low), float(high), float(2 * stats.t.sf(abs(mean) / error, freedom)))

@@ -7,12 +7,12 @@ import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from mmdet_kdrank.compare.comparison_tables import format_tables
 from mmdet_kdrank.compare.experiment import TEACHER, Run
 from mmdet_kdrank.compare.plan import Plan
 from mmdet_kdrank.compare.plots import plot_differences, plot_seeds, plot_validation
 from mmdet_kdrank.compare.run_settings import portable_json
 from mmdet_kdrank.compare.statistics import Statistics, adjust_for_number
-from mmdet_kdrank.compare.table import format_tables
 from mmdet_kdrank.runs.scalars import read_scalars
 
 

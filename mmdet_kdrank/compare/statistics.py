@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cache
+from operator import itemgetter
 
 import numpy as np
 
@@ -53,22 +54,24 @@ class Statistics:
 
     def seeds(self, *variants: str) -> list[int]:
         """Seeds of which the runs of all these variants are done."""
-        each = [{seed for name, seed in self._runs if name == variant} for variant in variants]
-        return sorted(set.intersection(*each))
+        return sorted(
+            set.intersection(*({s for name, s in self._runs if name == v} for v in variants))
+        )
 
     def results(self, variant: str) -> dict[int, dict]:
-        """Return what the evaluations of a variant found, by seed."""
+        """Return the results of the evaluations of a variant, by seed."""
         return {seed: self._results[variant, seed] for seed in self.seeds(variant)}
 
     def summary(self, variant: str) -> dict[str, dict]:
         """``mean``, ``sd`` (None for one seed) and ``n`` of each measure of a variant."""
-        found = {}
+        summary = {}
         for key in SUMMARISED:
-            values = _numbers(self.results(variant).values(), key)
+            results = self.results(variant).values()
+            values = [result[key] for result in results if result.get(key) is not None]
             if values:
                 sd = float(np.std(values, ddof=1)) if len(values) > 1 else None
-                found[key] = {'mean': float(np.mean(values)), 'sd': sd, 'n': len(values)}
-        return found
+                summary[key] = {'mean': float(np.mean(values)), 'sd': sd, 'n': len(values)}
+        return summary
 
     def per_class(self, variant: str) -> dict[str, float | None]:
         """Mean AP of each class over the seeds of a variant; None where it has no object."""
@@ -87,22 +90,25 @@ class Statistics:
 
         Returns:
             ``variant``, ``reference``, ``seeds``, and in ``measures`` by name: ``difference`` (its
-            mean), ``per_seed`` and ``intervals`` (:func:`~.intervals.all_intervals`).
+            mean), ``per_seed`` and, with two seeds or more, ``intervals``
+            (:func:`~.intervals.all_intervals`).
         """
         seeds = self.seeds(variant, reference)
         measures = {}
         for key in COMPARED if seeds else ():
-            ours, theirs = (
+            values, reference_values = (
                 [self._results[name, seed].get(key) for seed in seeds]
                 for name in (variant, reference)
             )
-            if None in ours or None in theirs:
+            if None in values or None in reference_values:
                 continue
-            differences = np.subtract(ours, theirs)
+            differences = np.subtract(values, reference_values)
             measures[key] = {
                 'difference': float(differences.mean()),
                 'per_seed': [float(value) for value in differences],
             }
+            if len(seeds) < 2:
+                continue
             resampled = np.stack(
                 [
                     self._resampled((variant, seed))[key] - self._resampled((reference, seed))[key]
@@ -112,9 +118,7 @@ class Statistics:
             # A drawn test set can lack what a measure needs, where hardly any image has it.
             usable = np.isfinite(resampled).all(0)
             if usable.mean() > 0.99:
-                measures[key]['intervals'] = all_intervals(
-                    differences, resampled[:, usable], self._seed
-                )
+                measures[key]['intervals'] = all_intervals(differences, resampled[:, usable])
         return {'variant': variant, 'reference': reference, 'seeds': seeds, 'measures': measures}
 
     def _samples(self, key: tuple[str, int]) -> RunSamples:
@@ -132,13 +136,13 @@ class Statistics:
 
 
 def adjust_for_number(pairs: Sequence[dict]) -> None:
-    """Add Holm's adjusted p-value, ``p_holm``, to what is quoted of each measure of the pairs.
+    """Add Holm's adjusted p-value, ``p_holm``, to the quoted interval of each measure and pair.
 
     It is the p-value that remains when each pair of the table counts as a test of its own (Holm,
     "A simple sequentially rejective multiple test procedure", 1979).
 
     Args:
-        pairs: What :meth:`Statistics.pair` returned; changed in place.
+        pairs: Results of :meth:`Statistics.pair`; changed in place.
     """
     for key in COMPARED:
         quoted = [
@@ -147,10 +151,6 @@ def adjust_for_number(pairs: Sequence[dict]) -> None:
             if 'quoted' in pair['measures'].get(key, {}).get('intervals', {})
         ]
         least = 0.0
-        for rank, interval in enumerate(sorted(quoted, key=lambda each: each['p'])):
+        for rank, interval in enumerate(sorted(quoted, key=itemgetter('p'))):
             least = max(least, min(1.0, (len(quoted) - rank) * interval['p']))
             interval['p_holm'] = least
-
-
-def _numbers(results: Sequence[dict], key: str) -> list[float]:
-    return [result[key] for result in results if result.get(key) is not None]

@@ -29,7 +29,6 @@ _DIFFERENCES = (
     ('top1', 'top-1, %', 100, 2),
     ('ECE', 'ECE, %', 100, 2),
 )
-_KINDS = ('seeds', 'images', 'crossed', 'both')
 _UNKNOWN = '–'
 
 
@@ -40,7 +39,7 @@ def format_tables(results: dict) -> str:
         results: The content of ``results.json``.
 
     Returns:
-        Variants, pairs, all intervals of the mAP, and AP by class.
+        Variants, pairs, both intervals of the mAP, and AP by class.
     """
     done, planned = results['runs_done'], results['runs_planned']
     parts = [f'# {results["name"]}']
@@ -183,17 +182,16 @@ def _pairs(results: dict) -> list[str]:
 def _intervals(results: dict) -> list[str]:
     rows = []
     for pair in results['pairs']:
-        found = pair['measures'].get('mAP', {}).get('intervals', {})
-        if 'quoted' in found:
-            cells = [_interval(found[kind], 100, 2) for kind in _KINDS]
+        intervals = pair['measures'].get('mAP', {}).get('intervals', {})
+        if 'quoted' in intervals:
+            cells = [_interval(intervals[kind], 100, 2) for kind in ('seeds', 'both')]
             rows.append([f'{pair["variant"]} − {pair["reference"]}', *cells])
     if not rows:
         return []
-    header = ['mAP', 'over seeds', 'over images', 'crossed', 'seeds + images']
+    header = ['mAP', 'over seeds', 'seeds + images']
     legend = (
-        'Over seeds: paired t. Over images: paired bootstrap, given these runs. Crossed: bootstrap '
-        'of both, which is too narrow with few seeds. Seeds + images: t interval with both '
-        'variances. The wider of the first and the last is what the table above quotes. '
+        'Over seeds: paired t. Seeds + images: t interval with the variance of the seeds and that '
+        'of a bootstrap over images. The table above quotes the wider one. '
         f'{results["bootstrap"]["resamples"]:,} resamples of {results["bootstrap"]["images"]:,} '
         'images.'
     )
