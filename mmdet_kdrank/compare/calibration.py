@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mmdet_kdrank.compare.matches import Matches
+from mmdet_kdrank.compare.average_precision import Matches
 
 MIN_SCORE, BINS = 0.05, 15
 

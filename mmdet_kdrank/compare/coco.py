@@ -11,7 +11,7 @@ from mmdet.structures import DetDataSample
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from mmdet_kdrank.compare.matches import Matches
+from mmdet_kdrank.compare.average_precision import Matches
 from mmdet_kdrank.errors import DataError
 
 MEASURES = ('mAP', 'AP50', 'AP75', 'AP_s', 'AP_m', 'AP_l')

@@ -12,9 +12,8 @@ import torch
 from mmengine.config import DictAction
 
 from mmdet_kdrank.compare.experiment import Run, runs_of
-from mmdet_kdrank.compare.plan import Plan
+from mmdet_kdrank.compare.plan import Plan, plan_of_configs, read_plan
 from mmdet_kdrank.compare.progress import Progress
-from mmdet_kdrank.compare.reading import plan_of_configs, read_plan
 from mmdet_kdrank.compare.results import write_report
 from mmdet_kdrank.datasets.shapes import write_shapes
 from mmdet_kdrank.errors import ArgumentError, KDRankError

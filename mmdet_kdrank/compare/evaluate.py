@@ -19,8 +19,8 @@ from torch import nn
 from mmdet_kdrank.checkpoints.loading import load_checkpoint
 from mmdet_kdrank.compare.calibration import calibration_error
 from mmdet_kdrank.compare.coco import Detections, evaluate_boxes, quietly
+from mmdet_kdrank.compare.experiment import RESULT, SAMPLES
 from mmdet_kdrank.compare.run_settings import coco_metric
-from mmdet_kdrank.compare.student_jobs import RESULT, SAMPLES
 from mmdet_kdrank.compare.teacher_agreement import Reference
 from mmdet_kdrank.errors import CheckpointError
 from mmdet_kdrank.files.atomic import replacing

@@ -8,10 +8,9 @@ from operator import itemgetter
 
 import numpy as np
 
-from mmdet_kdrank.compare.experiment import TEACHER, Run
+from mmdet_kdrank.compare.experiment import SAMPLES, TEACHER, Run
 from mmdet_kdrank.compare.intervals import all_intervals, resample_images
-from mmdet_kdrank.compare.measures import COMPARED, RunSamples
-from mmdet_kdrank.compare.student_jobs import SAMPLES
+from mmdet_kdrank.compare.run_samples import COMPARED, RunSamples
 from mmdet_kdrank.errors import StateError
 
 SUMMARISED = (

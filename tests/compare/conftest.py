@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 
 from mmdet_kdrank.compare.coco import evaluate_boxes
-from mmdet_kdrank.compare.experiment import runs_of
-from mmdet_kdrank.compare.reading import read_plan
-from mmdet_kdrank.compare.student_jobs import RESULT, SAMPLES
+from mmdet_kdrank.compare.experiment import RESULT, SAMPLES, runs_of
+from mmdet_kdrank.compare.plan import read_plan
 from tests.compare.fabricated import CLASSES, FoundRows, annotations, detections, open_coco
 
 CONFIG = """

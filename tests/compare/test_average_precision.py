@@ -3,9 +3,8 @@ import time
 import numpy as np
 import pytest
 
-from mmdet_kdrank.compare.average_precision import WeightedAveragePrecision
+from mmdet_kdrank.compare.average_precision import Matches, WeightedAveragePrecision
 from mmdet_kdrank.compare.coco import matches_of
-from mmdet_kdrank.compare.matches import Matches
 from tests.compare.fabricated import annotations, coco_evaluation, detections, repeated
 
 SEEDS = range(4)

@@ -6,7 +6,7 @@ import pytest
 from mmengine.config import Config
 
 from mmdet_kdrank.compare.experiment import runs_of
-from mmdet_kdrank.compare.reading import read_plan
+from mmdet_kdrank.compare.plan import read_plan
 
 
 @pytest.fixture

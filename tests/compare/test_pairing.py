@@ -10,7 +10,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from mmdet_kdrank.compare.experiment import TEACHER, runs_of
-from mmdet_kdrank.compare.reading import read_plan
+from mmdet_kdrank.compare.plan import read_plan
 from mmdet_kdrank.datasets.shapes import write_shapes
 
 SHAPES = Path(__file__).parents[2] / 'configs' / 'shapes'

@@ -4,8 +4,8 @@ import pytest
 
 from mmdet_kdrank.compare import progress
 from mmdet_kdrank.compare.experiment import runs_of
+from mmdet_kdrank.compare.plan import read_plan
 from mmdet_kdrank.compare.progress import Progress
-from mmdet_kdrank.compare.reading import read_plan
 
 
 @pytest.fixture

@@ -3,8 +3,8 @@ import json
 import numpy as np
 import pytest
 
+from mmdet_kdrank.compare.experiment import SAMPLES
 from mmdet_kdrank.compare.statistics import Statistics, adjust_for_number
-from mmdet_kdrank.compare.student_jobs import SAMPLES
 from mmdet_kdrank.errors import StateError
 
 

@@ -16,7 +16,7 @@ from mmdet.registry import HOOKS, MODELS
 from mmengine.config import Config
 from torch import nn
 
-from mmdet_kdrank.compare.reading import read_plan
+from mmdet_kdrank.compare.plan import read_plan
 from mmdet_kdrank.ops.backends import BACKENDS, PairRequest
 from mmdet_kdrank.teachers.teacher import TeacherSource
 from tests.detectors import training_losses

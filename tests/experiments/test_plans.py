@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from mmdet_kdrank.compare.experiment import runs_of
-from mmdet_kdrank.compare.reading import read_plan
+from mmdet_kdrank.compare.plan import read_plan
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = sorted(path.stem for path in (ROOT / 'experiments' / 'plans').glob('*.py'))

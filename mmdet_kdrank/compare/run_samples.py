@@ -7,9 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mmdet_kdrank.compare.average_precision import WeightedAveragePrecision
+from mmdet_kdrank.compare.average_precision import Matches, WeightedAveragePrecision
 from mmdet_kdrank.compare.calibration import calibration_counts, expected_calibration_error
-from mmdet_kdrank.compare.matches import Matches
 
 COMPARED = ('mAP', 'AP50', 'AP75', 'tau', 'top1', 'ECE')
 

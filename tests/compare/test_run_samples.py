@@ -3,8 +3,8 @@ import json
 import numpy as np
 import pytest
 
-from mmdet_kdrank.compare.measures import COMPARED, RunSamples
-from mmdet_kdrank.compare.student_jobs import SAMPLES
+from mmdet_kdrank.compare.experiment import SAMPLES
+from mmdet_kdrank.compare.run_samples import COMPARED, RunSamples
 
 
 @pytest.fixture
