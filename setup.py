@@ -74,10 +74,10 @@ setup(
     ],
     options={'bdist_wheel': {'py_limited_api': 'cp310'}},
     python_requires=str(BOUNDS['PYTHON']).removeprefix('python'),
-    install_requires=[str(bound) for bound in BOUNDS['PACKAGES']],
+    install_requires=[*map(str, BOUNDS['PACKAGES']), 'jinja2', 'matplotlib', 'scipy'],
     extras_require={
-        'demo': ['matplotlib', 'tensorboard'],
-        'tests': ['hypothesis', 'pytest', 'pytest-xdist', 'scikit-learn', 'scipy'],
+        'demo': ['tensorboard'],
+        'tests': ['hypothesis', 'pytest', 'pytest-xdist', 'scikit-learn'],
     },
     zip_safe=False,
 )

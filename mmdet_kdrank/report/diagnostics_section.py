@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from mmdet_kdrank.report.html import section
+from markupsafe import Markup
+
 from mmdet_kdrank.report.svg_figures import Line, Panel, plots
 from mmdet_kdrank.runs.scalars import curve
 
@@ -24,7 +25,7 @@ def diagnostics_section(records: Mapping[str, Records]) -> str:
         {match[1] for name in names if (match := re.fullmatch(r'((?:s\d+\.)?)tau', name))}
     )
     parts = [_head(prefix, names, records) for prefix in prefixes]
-    return section('diagnostics', 'Diagnostics of the distillation', *parts) if parts else ''
+    return Markup('\n').join(parts)
 
 
 def _head(prefix: str, names: set[str], records: Mapping[str, Records]) -> str:
@@ -42,7 +43,7 @@ def _head(prefix: str, names: set[str], records: Mapping[str, Records]) -> str:
 
     losses = [n.removesuffix('.foreground') for n in own if n.endswith('.foreground')]
     head = f'Stage {prefix[1:-1]}: ' if prefix else ''
-    return '\n'.join(
+    return Markup('\n').join(
         filter(
             None,
             [

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import re
 import tempfile
 from collections.abc import Mapping
-from html import escape
-from importlib.resources import files
 from pathlib import Path
-from string import Template
 
 import mmcv
 import torch
@@ -17,15 +13,13 @@ from mmengine.structures import InstanceData
 from mmdet_kdrank.diagnostics.journal import read_diagnostics
 from mmdet_kdrank.report.diagnostics_section import diagnostics_section
 from mmdet_kdrank.report.gallery import draw_gallery
-from mmdet_kdrank.report.html import data_uri, figure, image, section
+from mmdet_kdrank.report.html import BLOCKS, TEMPLATES, data_uri
 from mmdet_kdrank.report.image_scores import detect
 from mmdet_kdrank.report.results_section import curves_section, results_section
 from mmdet_kdrank.report.settings_section import provenance_section, settings_section
 from mmdet_kdrank.runs.finished_run import FinishedRun
 from mmdet_kdrank.runs.scalars import MEAN_AP, curve, read_scalars
 from mmdet_kdrank.runs.validation import Validation
-
-_HEADING = re.compile(r'<h2 id="(.+?)">(.+?)</h2>')
 
 
 def write_page(
@@ -45,34 +39,30 @@ def write_page(
         device: Where the detectors run.
     """
     scalars = {name: read_scalars(run.work_dir) for name, run in runs.items()}
-    sections = [
-        results_section(scalars),
-        curves_section(scalars, {name for run in runs.values() for name in run.distilled}),
-        diagnostics_section({n: read_diagnostics(run.work_dir) for n, run in runs.items()}),
-        _pictures_section(runs, pictures, device) if pictures else '',
-        settings_section(runs),
-        provenance_section(runs),
-    ]
-    body = '\n'.join(filter(None, sections))
-    template = Template(files(__package__).joinpath('page.html').read_text(encoding='utf-8'))
-    content = template.substitute(
-        title=escape(' and '.join(runs)),
-        summary=escape(_summary(scalars)),
-        links=''.join(
-            f'<li><a href="#{name}">{text}</a></li>' for name, text in _HEADING.findall(body)
-        ),
-        sections=body,
+    distilled = {name for run in runs.values() for name in run.distilled}
+    diagnostics = {name: read_diagnostics(run.work_dir) for name, run in runs.items()}
+    sections = {
+        'results': ('Results', results_section(scalars)),
+        'curves': ('Curves', curves_section(scalars, distilled)),
+        'diagnostics': ('Diagnostics of the distillation', diagnostics_section(diagnostics)),
+        'pictures': ('Pictures', _pictures_section(runs, pictures, device) if pictures else ''),
+        'settings': ('Settings', settings_section(runs)),
+        'provenance': ('Provenance', provenance_section(runs)),
+    }
+    content = TEMPLATES.get_template('page.html').render(
+        title=' and '.join(runs), summary=_summary(scalars), sections=sections
     )
     path.write_text(content, encoding='utf-8')
 
 
 def _summary(scalars: Mapping[str, list[dict[str, float]]]) -> str:
-    said = []
+    sentences = []
     for name, records in scalars.items():
         steps, values = curve(records, MEAN_AP)
-        found = f'mAP {100 * values[-1]:.1f} at iteration {steps[-1]:g}' if steps else 'no mAP yet'
-        said.append(f'{name}: {found}.' if len(scalars) > 1 else f'{found[0].upper()}{found[1:]}.')
-    return ' '.join(said)
+        result = f'mAP {100 * values[-1]:.1f} at iteration {steps[-1]:g}' if steps else 'no mAP yet'
+        one = f'{result[0].upper()}{result[1:]}.'
+        sentences.append(f'{name}: {result}.' if len(scalars) > 1 else one)
+    return ' '.join(sentences)
 
 
 def _pictures_section(
@@ -96,4 +86,4 @@ def _pictures_section(
         if name in runs
     )
     caption = 'The first validation images; detections with a score of 0.3 or more.'
-    return section('pictures', 'Pictures', figure(caption, image(alternative, address)))
+    return BLOCKS.figure(caption, [BLOCKS.image(alternative, address)])

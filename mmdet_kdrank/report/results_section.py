@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from mmdet_kdrank.report.html import paragraph, section, table
+from mmdet_kdrank.report.html import BLOCKS
 from mmdet_kdrank.report.svg_figures import Panel, plots
 from mmdet_kdrank.runs.scalars import curve, seconds_per_iteration
 
@@ -39,9 +39,7 @@ def results_section(scalars: Mapping[str, Records]) -> str:
         else 'One run: another seed may differ by a point or two.'
     )
     caption = 'The last validation, as fractions of 1, and the training'
-    return section(
-        'results', 'Results', table(caption, ['measure', *scalars], rows), paragraph(note)
-    )
+    return BLOCKS.table(caption, ['measure', *scalars], rows) + BLOCKS.paragraph(note)
 
 
 def curves_section(scalars: Mapping[str, Records], distilled: set[str]) -> str:
@@ -80,7 +78,8 @@ def curves_section(scalars: Mapping[str, Records], distilled: set[str]) -> str:
         )
         for title, keys in shown.items()
     ]
-    return section('curves', 'Curves', plots('What the log shows, over the iterations.', panels))
+    drawn = plots('What the log shows, over the iterations.', panels)
+    return drawn or BLOCKS.paragraph('The log holds no scalars.')
 
 
 def _last(records: Records, key: str) -> float | None:

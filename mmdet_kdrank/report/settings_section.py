@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from markupsafe import Markup
+
 from mmdet_kdrank.checkpoints.detector_weights import checkpoint_meta
 from mmdet_kdrank.checkpoints.loading import load_checkpoint
-from mmdet_kdrank.report.html import folded, section, table
+from mmdet_kdrank.report.html import BLOCKS
 from mmdet_kdrank.runs.finished_run import FinishedRun
 from mmdet_kdrank.runs.provenance import commit, provenance
 
@@ -35,11 +37,11 @@ def settings_section(runs: Mapping[str, FinishedRun]) -> str:
         if any(each is not None for each in row)
     ]
     configs = [
-        folded(f'The whole config of {name}', run.config_file.read_text(encoding='utf-8'))
+        BLOCKS.folded(f'The whole config of {name}', run.config_file.read_text(encoding='utf-8'))
         for name, run in runs.items()
     ]
     caption = 'What the configs set'
-    return section('settings', 'Settings', table(caption, ['setting', *runs], rows), *configs)
+    return Markup('').join([BLOCKS.table(caption, ['setting', *runs], rows), *configs])
 
 
 def provenance_section(runs: Mapping[str, FinishedRun]) -> str:
@@ -59,7 +61,7 @@ def provenance_section(runs: Mapping[str, FinishedRun]) -> str:
         ['commit', commit() or 'no checkout'],
         *([package, version] for package, version in made['versions'].items()),
     ]
-    return section('provenance', 'Provenance', table('Where this comes from', ['', ''], rows))
+    return BLOCKS.table('Where this comes from', ['', ''], rows)
 
 
 def _at(config: Any, key: str) -> Any:

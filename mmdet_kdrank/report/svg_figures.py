@@ -10,7 +10,7 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mmdet_kdrank.report.html import data_uri, figure, image
+from mmdet_kdrank.report.html import BLOCKS, data_uri
 
 Line = tuple[Sequence[float], Sequence[float]]
 
@@ -52,11 +52,13 @@ class Panel:
 def plots(caption: str, panels: Sequence[Panel]) -> str:
     """Draw panels beside each other; those without a line are left out. Empty if all are."""
     images = [
-        image(_described(panel), *(_svg(panel, *_THEMES[theme]) for theme in ('light', 'dark')))
+        BLOCKS.image(
+            _described(panel), *(_svg(panel, *_THEMES[theme]) for theme in ('light', 'dark'))
+        )
         for panel in panels
         if panel
     ]
-    return figure(caption, *images) if images else ''
+    return BLOCKS.figure(caption, images) if images else ''
 
 
 def _svg(panel: Panel, ink: str, colours: Sequence[str]) -> str:
