@@ -14,10 +14,10 @@ from mmengine.runner import Runner
 from mmengine.structures import InstanceData
 from terminaltables import AsciiTable
 
+from experiments.demo.class_agreement import class_agreement
+from experiments.demo.curves import plot_curves
 from experiments.demo.trainings import ALONE, TEACHER, Plan
-from mmdet_kdrank.report.curves import plot_curves
 from mmdet_kdrank.report.gallery import draw_gallery
-from mmdet_kdrank.runs.box_agreement import class_agreement
 from mmdet_kdrank.runs.provenance import provenance
 from mmdet_kdrank.runs.scalars import (
     AP50,

@@ -14,7 +14,7 @@ from mmdet_kdrank.compare.coco import category_ids
 from mmdet_kdrank.errors import KDRankError, UnsupportedError
 from mmdet_kdrank.heads.priors import assert_comparable
 from mmdet_kdrank.ops.agreement import row_agreement
-from mmdet_kdrank.runs.box_agreement import class_logits, class_output_of
+from mmdet_kdrank.runs.box_logits import class_logits, class_output_of
 from mmdet_kdrank.structures.class_alignment import align_classes
 from mmdet_kdrank.teachers.teacher import Teacher
 

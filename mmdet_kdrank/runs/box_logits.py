@@ -1,18 +1,82 @@
-"""What several detectors say about the same annotated boxes."""
+"""Class logits that detectors give to the annotated boxes of images."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from mmdet.structures.bbox import bbox2roi, bbox_overlaps
+from torch import Tensor, nn
 
-from mmdet_kdrank.errors import ArgumentError
-from mmdet_kdrank.runs.box_agreement import class_logits, class_output_of
+from mmdet_kdrank.errors import ArgumentError, ArgumentTypeError
+from mmdet_kdrank.heads.class_output import ClassOutput, class_output
+from mmdet_kdrank.heads.prior_boxes import prior_boxes
 from mmdet_kdrank.runs.validation import Validation
 from mmdet_kdrank.structures.class_alignment import align_classes
 from mmdet_kdrank.teachers.teacher import Teacher
+
+
+def class_output_of(detector: nn.Module) -> ClassOutput:
+    """Look up what the class output of a detector's last box head is.
+
+    Raises:
+        TypeError: If it has none, or one that is not known.
+    """
+    head = getattr(getattr(detector, 'roi_head', detector), 'bbox_head', None)
+    if head is None:
+        raise ArgumentTypeError(
+            f'{type(detector).__name__} has no bbox_head, so there are no class logits to compare. '
+            'Give a detector with a RoI head or a dense head.'
+        )
+    return class_output(head[-1] if isinstance(head, nn.ModuleList) else head)
+
+
+@torch.no_grad()
+def class_logits(detector: nn.Module, batch: dict, boxes: Sequence[Tensor]) -> Tensor:
+    """Take a detector's class logits of given boxes.
+
+    A two-stage detector classifies the boxes as RoIs, with its last stage. A dense detector has
+    classified its priors (anchors, or cells of points): each box gets the logits of the prior that
+    overlaps it most, and of several the one with the nearest centre, since a small box lies as a
+    whole in many. Detectors with the same priors are asked at the same one.
+
+    Args:
+        detector: In eval mode.
+        batch: A batch of a data loader.
+        boxes: Of each image, (N_i, 4): x1, y1, x2, y2 in pixels of the network's input.
+
+    Returns:
+        (sum of N_i, channels) logits, a background channel last where the head has one.
+
+    Raises:
+        TypeError: If the detector has no class logits of a box.
+    """
+    output = class_output_of(detector)
+    images = detector.data_preprocessor(batch, training=False)['inputs']
+    features = detector.extract_feat(images)
+    boxes = [box.to(features[0]) for box in boxes]
+    roi_head = getattr(detector, 'roi_head', None)
+    if roi_head is not None:
+        stages = getattr(roi_head, 'num_stages', 1)
+        stage = (stages - 1,) if isinstance(roi_head.bbox_head, nn.ModuleList) else ()
+        return output.logits(roi_head._bbox_forward(*stage, features, bbox2roi(boxes))['cls_score'])
+    maps = detector.bbox_head(features)[0]
+    logits = torch.cat([output.rows(level) for level in maps], dim=1)
+    priors = prior_boxes(detector.bbox_head, [level[:1] for level in maps])
+    return torch.cat(
+        [rows[_best_prior(box, priors)] for rows, box in zip(logits, boxes, strict=True)]
+    )
+
+
+def _best_prior(boxes: Tensor, priors: Tensor) -> Tensor:
+    """Index of the prior of each box, (N,)."""
+    overlaps = bbox_overlaps(boxes, priors)
+    centres = ((each[:, :2] + each[:, 2:]) / 2 for each in (boxes, priors))
+    distance = torch.cdist(*centres, compute_mode='donot_use_mm_for_euclid_dist')
+    # Equal overlaps differ by their rounding.
+    best = overlaps >= overlaps.amax(dim=1, keepdim=True) - 1e-5
+    return distance.masked_fill(~best, float('inf')).argmin(dim=1)
 
 
 @dataclass(frozen=True)
@@ -53,8 +117,8 @@ def box_logits(
 ) -> BoxLogits:
     """Ask detectors about the annotated boxes of a validation set.
 
-    :func:`~mmdet_kdrank.runs.box_agreement.class_logits` says how: two-stage detectors classify
-    them, dense ones are asked at the prior that overlaps a box most.
+    :func:`class_logits` says how: two-stage detectors classify them, dense ones are asked at the
+    prior that overlaps a box most.
 
     Args:
         students: By name; of the validation set's classes.

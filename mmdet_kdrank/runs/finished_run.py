@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -37,19 +36,19 @@ class FinishedRun:
             FileNotFoundError: If there is none.
             ValueError: If there are several.
         """
-        found = sorted(self.work_dir.glob('*.py'))
-        if not found:
+        configs = sorted(self.work_dir.glob('*.py'))
+        if not configs:
             raise MissingFileError(
                 f'{self.work_dir} has no config: it is no folder of tools/train.py, which writes '
                 'one there. Give the --work-dir of a training.'
             )
-        if len(found) > 1:
+        if len(configs) > 1:
             raise ArgumentError(
-                f'{self.work_dir} has several configs ({", ".join(p.name for p in found)}), of '
+                f'{self.work_dir} has several configs ({", ".join(p.name for p in configs)}), of '
                 'several trainings, and which one the checkpoint belongs to is not known. Remove '
                 'those that it does not belong to.'
             )
-        return found[0]
+        return configs[0]
 
     @cached_property
     def config(self) -> Config:
@@ -76,7 +75,14 @@ class FinishedRun:
 
     def load(self, device: torch.device | str) -> Teacher:
         """Return the detector with its last weights, in eval mode, and its classes."""
-        return load(TeacherSource(str(self.config_file), str(self.checkpoint)), device)
+        detector = self.source.load()
+        detector.model.to(device)
+        return detector
+
+    @property
+    def source(self) -> TeacherSource:
+        """Config and last checkpoint, for runs whose student becomes a teacher."""
+        return TeacherSource(str(self.config_file), str(self.checkpoint))
 
     @property
     def teacher(self) -> TeacherSource | None:
@@ -91,26 +97,18 @@ class FinishedRun:
         return [*(model.get('distill_losses') or ()), *(model.get('distill_features') or ())]
 
 
-def load(source: TeacherSource, device: torch.device | str) -> Teacher:
-    """Load a detector onto a device."""
-    loaded = source.load()
-    loaded.model.to(device)
-    return loaded
-
-
 def find_teacher(runs: list[FinishedRun], given: Path | None) -> TeacherSource:
     """Return the teacher that runs are set against.
 
     Args:
         runs: The first one that has a teacher names it.
-        given: ``--teacher``, the folder of its training, which goes before.
+        given: ``--teacher``, the folder of its training, which has priority.
 
     Raises:
         ValueError: If nothing names one.
     """
     if given is not None:
-        run = FinishedRun(given)
-        return TeacherSource(str(run.config_file), str(run.checkpoint))
+        return FinishedRun(given).source
     for run in runs:
         if run.teacher is not None:
             return run.teacher
@@ -118,24 +116,3 @@ def find_teacher(runs: list[FinishedRun], given: Path | None) -> TeacherSource:
         f'Neither {" nor ".join(run.name for run in runs)} was distilled, so that no teacher is '
         'known. Give the folder of its training with --teacher.'
     )
-
-
-def add_arguments(parser: argparse.ArgumentParser, second: str | None = None) -> None:
-    """Add what the commands about runs share: the runs, ``--images``, ``--device``, ``--out``.
-
-    Args:
-        parser: Of a subcommand.
-        second: ``'?'`` where the second run may be left out.
-    """
-    parser.add_argument('run_a', type=Path, metavar='RUN_A', help='folder of a training')
-    parser.add_argument(
-        'run_b', type=Path, nargs=second, metavar='RUN_B', help='folder to compare it with'
-    )
-    parser.add_argument(
-        '--images',
-        type=int,
-        metavar='N',
-        help='the first N validation images; default: all of them, and in a report four',
-    )
-    parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
-    parser.add_argument('--out', type=Path, help='folder to write; default: one in work_dirs')

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
+from experiments.demo.class_agreement import class_agreement
 from mmdet_kdrank.compare.teacher_agreement import Reference
-from mmdet_kdrank.runs.box_agreement import class_agreement
 from mmdet_kdrank.teachers.teacher import Teacher
 from tests.compare.fabricated import open_coco
 from tests.detectors import ATSS, FASTER, NUM_CLASSES, RETINA, build, raw_batch, small_config

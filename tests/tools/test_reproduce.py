@@ -13,11 +13,11 @@ from mmdet.utils import register_all_modules
 from mmengine.config import Config
 from mmengine.hub import get_config
 
-from mmdet_kdrank.report.results_table import last_evaluation
 from tests.configs.files import COCO
 from tests.detectors import save_teacher, small_config
 from tests.docs.pages import blocks
 from tests.tools.conftest import ROOT, call
+from tools.results_table import last_evaluation
 
 PAGE = ROOT / 'docs/tutorials/reproduce.md'
 SIZE = (160, 128)

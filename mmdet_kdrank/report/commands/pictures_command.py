@@ -12,36 +12,25 @@ from torch import nn
 
 from mmdet_kdrank.errors import ArgumentError
 from mmdet_kdrank.files.markdown import markdown_table
-from mmdet_kdrank.report.commands.output import names_of, out_folder, runs_of, write_json
+from mmdet_kdrank.report.commands.base import add_command, out_folder, runs_of, write_json
 from mmdet_kdrank.report.gallery import draw_gallery
 from mmdet_kdrank.report.image_scores import detect, extremes, image_ap50
-from mmdet_kdrank.runs.finished_run import add_arguments
 from mmdet_kdrank.runs.validation import Validation
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Add ``pictures`` to the command line of ``tools/analyze.py``."""
-    parser = subparsers.add_parser(
-        'pictures', help='the pictures on which RUN_B is most better, and most worse, than RUN_A'
-    )
-    add_arguments(parser)
-    parser.add_argument('--count', type=int, default=4, help='pictures of either kind')
+    summary = 'the images on which RUN_B is most better, and most worse, than RUN_A'
+    parser = add_command(subparsers, 'pictures', summary, run)
+    parser.add_argument('--count', type=int, default=4, help='images of either kind')
     parser.add_argument('--score', type=float, default=0.3, help='detections below it do not count')
-    parser.set_defaults(func=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure, print the table, write JSON and draw.
-
-    Args:
-        args: Parsed arguments.
-
-    Returns:
-        Exit status.
-    """
+    """Measure, print the table, write JSON and draw; return the exit status."""
     runs = runs_of(args)
-    validation = Validation(runs[0].config, args.images)
-    detectors = {n: r.load(args.device).model for n, r in zip(names_of(runs), runs, strict=True)}
+    validation = Validation(next(iter(runs.values())).config, args.images)
+    detectors = {name: run.load(args.device).model for name, run in runs.items()}
     scores = score_pictures(detectors, validation, args.score)
     if not scores:
         raise ArgumentError('No validation image has an annotated box. Look at more of them.')

@@ -8,11 +8,15 @@ from pathlib import Path
 
 from mmdet_kdrank.diagnostics.ranking import Mean, Ranking, ranking
 from mmdet_kdrank.files.markdown import markdown_table
-from mmdet_kdrank.report.commands.output import names_of, out_folder, runs_of, write_json
+from mmdet_kdrank.report.commands.base import (
+    add_command,
+    logits_of_runs,
+    out_folder,
+    runs_of,
+    write_json,
+)
 from mmdet_kdrank.report.ranking_plot import plot_rankings
-from mmdet_kdrank.runs.box_logits import BoxLogits, box_logits
-from mmdet_kdrank.runs.finished_run import add_arguments, find_teacher, load
-from mmdet_kdrank.runs.validation import Validation
+from mmdet_kdrank.runs.box_logits import BoxLogits
 
 SCORE_EDGES = (0.05, 0.25, 0.5, 0.75)
 TOPK = (1, 3, 5)
@@ -20,33 +24,21 @@ TOPK = (1, 3, 5)
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Add ``ranking`` to the command line of ``tools/analyze.py``."""
-    parser = subparsers.add_parser(
-        'ranking', help='how alike two students and their teacher rank the classes'
-    )
-    add_arguments(parser)
+    summary = 'how alike two students and their teacher rank the classes'
+    parser = add_command(subparsers, 'ranking', summary, run)
     parser.add_argument('--teacher', type=Path, metavar='WORK_DIR', help='of the teacher')
-    parser.set_defaults(func=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure, print the table, write JSON and plot.
-
-    Args:
-        args: Parsed arguments.
-
-    Returns:
-        Exit status.
-    """
+    """Measure, print the table, write JSON and plot; return the exit status."""
     runs = runs_of(args)
-    teacher = load(find_teacher(runs, args.teacher), args.device)
-    students = {n: r.load(args.device) for n, r in zip(names_of(runs), runs, strict=True)}
-    boxes = box_logits(students, teacher, Validation(runs[0].config, args.images))
-    rankings = {name: rank_student(boxes, name) for name in students}
+    boxes, teacher = logits_of_runs(args, runs)
+    rankings = {name: rank_student(boxes, name) for name in runs}
     folder = out_folder(args, 'ranking')
     results = {
         'classes': boxes.classes,
         'score_edges': SCORE_EDGES,
-        'students': {name: _as_json(found) for name, found in rankings.items()},
+        'students': {name: _as_json(student) for name, student in rankings.items()},
     }
     write_json(folder / 'ranking.json', results, runs, teacher)
     plot_rankings(rankings, boxes.classes, SCORE_EDGES, folder / 'ranking.png')
@@ -67,16 +59,16 @@ def rank_student(boxes: BoxLogits, name: str) -> Ranking:
     )
 
 
-def _as_json(found: Ranking) -> dict:
+def _as_json(student: Ranking) -> dict:
     def plain(mean: Mean) -> dict:
         # JSON has no NaN.
         return {'tau': mean.value if mean.rows else None, 'boxes': mean.rows}
 
     return {
-        **plain(found.tau),
-        'by_class': [plain(mean) for mean in found.by_class],
-        'by_score': [plain(mean) for mean in found.by_score],
-        'topk': asdict(found)['topk'],
+        **plain(student.tau),
+        'by_class': [plain(mean) for mean in student.by_class],
+        'by_score': [plain(mean) for mean in student.by_score],
+        'topk': asdict(student)['topk'],
     }
 
 
@@ -87,11 +79,11 @@ def _table(rankings: dict[str, Ranking]) -> str:
     rows = [
         [
             name,
-            f'{found.tau.value:.3f}',
-            *(f'{mean.value:.3f}' if mean.rows else '' for mean in found.by_score),
-            *(f'{100 * found.topk[k]:.1f} %' for k in ks),
+            f'{student.tau.value:.3f}',
+            *(f'{mean.value:.3f}' if mean.rows else '' for mean in student.by_score),
+            *(f'{100 * student.topk[k]:.1f} %' for k in ks),
         ]
-        for name, found in rankings.items()
+        for name, student in rankings.items()
     ]
     header = ['student', 'tau', *ranges, *(f'top-{k}' for k in ks)]
     return markdown_table(header, rows, numbers=True)

@@ -1,7 +1,7 @@
 import cv2
 import pytest
 
-from mmdet_kdrank.report.curves import plot_curves
+from experiments.demo.curves import plot_curves
 from mmdet_kdrank.runs.scalars import MEAN_AP
 
 ALONE = [{'step': 10, 'loss': 1.0}, {'step': 10, MEAN_AP: 0.2}]

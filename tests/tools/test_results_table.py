@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from mmdet_kdrank.report.results_table import Evaluation, last_evaluation, results_table
+from tools.results_table import Evaluation, last_evaluation, results_table
 
 MAP, AP50 = 'coco/bbox_mAP', 'coco/bbox_mAP_50'
 
