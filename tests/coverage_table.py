@@ -8,12 +8,10 @@ _FIGURES = 'experiments/claims/figures/test_figures.py'
 
 # By the module's path in the package, or from experiments/ on; the test's is below tests/.
 COVERED_BY = {
+    'compare/comparison_tables.py': 'compare/test_results.py',
     'compare/evaluate.py': 'tools/test_compare.py',
-    'compare/matches.py': 'compare/test_statistics.py',
     'compare/plots.py': 'compare/test_results.py',
     'compare/run_settings.py': 'compare/test_plan.py',
-    'compare/student_jobs.py': 'compare/test_experiment.py',
-    'compare/table.py': 'compare/test_results.py',
     'environment/versions.py': 'environment/test_known_faults.py',
     'experiments/claims/figures/agreement.py': _FIGURES,
     'experiments/claims/figures/counterexamples.py': _FIGURES,
@@ -28,8 +26,8 @@ COVERED_BY = {
     'ops/backends/triton/phi.py': _TRITON,
     'ops/backends/triton/prepare.py': _TRITON,
     'ops/backends/triton/terms.py': _TRITON,
+    'report/commands/base.py': _COMMANDS,
     'report/commands/confusion_command.py': _COMMANDS,
-    'report/commands/output.py': _COMMANDS,
     'report/commands/pictures_command.py': _COMMANDS,
     'report/commands/ranking_command.py': _COMMANDS,
     'report/commands/report_command.py': _COMMANDS,
