@@ -1,4 +1,4 @@
-"""Griffe extension: this package's docstrings, written for Python's readers, as Markdown."""
+"""Griffe extension: this package's docstrings, which have Sphinx roles, as Markdown."""
 
 import re
 

@@ -12,14 +12,14 @@ from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).resolve().parents[2]
 HOME = 'README.md'
-# Code, which stays as it is, or the target of a link or picture: relative, without its anchor.
+# Code, which stays as it is, or the target of a link or image: relative, without its anchor.
 _PARTS = re.compile(
     r'^```.*?^```$|`[^`\n]+`|(?<=\]\()(?![a-z]+:|#|/)(?P<target>[^)\s#]+)', re.MULTILINE | re.DOTALL
 )
 
 
 def site_uri(path: str) -> str:
-    """Where a file of the repository lies among the site's sources."""
+    """Return the path of a repository's file among the site's sources."""
     if path == HOME:
         return 'index.md'
     return path.removeprefix('docs/')

@@ -23,6 +23,6 @@ def on_post_build(config: MkDocsConfig) -> None:
     """
     for file in Path(config.site_dir).rglob('*'):
         pattern = _LOADED.get(file.suffix)
-        found = pattern and pattern.search(file.read_text(encoding='utf-8'))
-        if found:
-            raise PluginError(f'{file} loads something from the network: {found.group()}')
+        match = pattern and pattern.search(file.read_text(encoding='utf-8'))
+        if match:
+            raise PluginError(f'{file} loads something from the network: {match.group()}')

@@ -27,20 +27,13 @@ class CandidateRankLoss(CandidateLoss):
     ``docs/explanation/candidate_ranking.md``.
 
     Args:
-        steepness: Slope of the surrogate at 0, per unit of log-odds (of standard deviation, if
-            ``standardize``).
-        surrogate: ``'tanh'``, ``'algebraic'``, ``'erf'`` or ``'atan'``.
-        form: ``'kendall'`` or ``'cosine'``; the latter needs ``candidates`` of 3 or more, and rows
-            of two have no gradient under it.
-        standardize: Scales both sides of each row to zero mean and unit variance first.
-        exact_teacher: Uses the sign itself on the teacher's side.
-        eps: Guards the cosine form's denominator.
-        standardize_eps: Added to the variance.
-        backend: Backend of :func:`mmdet_kdrank.ops.kendall_tau`.
-        **options: ``rows``, ``scope``, ``candidates``, ``score_thr`` and ``loss_weight``, as of
-            every loss along the candidates.
-
-    The defaults are those of ``KendallRankLoss``. None is tuned.
+        **options: Of the rows: ``rows``, ``scope``, ``candidates``, ``score_thr`` and
+            ``loss_weight``, as of every loss along the candidates. Of the coefficient:
+            ``steepness``, ``surrogate``, ``form``, ``standardize``, ``exact_teacher``, ``eps``,
+            ``standardize_eps`` and ``backend``, with the meaning and the defaults of
+            ``KendallRankLoss``, per log-odds instead of logits. ``form='cosine'`` needs
+            ``candidates`` of 3 or more, and rows of two have no gradient under it. No default is
+            tuned.
 
     Raises:
         ValueError: If an option is unknown or out of range.

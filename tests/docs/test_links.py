@@ -1,4 +1,4 @@
-"""Links, anchors and pictures of the pages as GitHub reads them, and the site's navigation."""
+"""Links, anchors and images of the pages as GitHub reads them, and the site's navigation."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ _Loader.add_multi_constructor('tag:yaml.org,2002:python/', lambda loader, suffix
 def anchors(page: Path) -> frozenset[str]:
     """Anchors that GitHub gives the headings of a page."""
     seen: Counter[str] = Counter()
-    found = set()
+    slugs = set()
     # Headings keep the text of their inline code, so that blocks alone are taken out.
     text = re.sub(r'^```.*?^```$', '', page.read_text(), flags=re.MULTILINE | re.DOTALL)
     for heading in HEADING.findall(text):
         shown = re.sub(r'\[([^\]]*)\]\([^)]*\)', r'\1', heading)
         slug = re.sub(r'[^\w\- ]', '', shown.lower()).replace(' ', '-')
-        found.add(f'{slug}-{seen[slug]}' if seen[slug] else slug)
+        slugs.add(f'{slug}-{seen[slug]}' if seen[slug] else slug)
         seen[slug] += 1
-    return frozenset(found)
+    return frozenset(slugs)
 
 
 @pytest.mark.parametrize('page', PAGES, ids=name_of)

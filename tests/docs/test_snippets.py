@@ -136,16 +136,16 @@ def test_the_backend_of_the_page_meets_the_oracle(project):
     student[0, 2] = torch.nan
     for phi in ('tanh', 'algebraic', 'erf', 'atan'):
         request = PairRequest(phi, 'sign', 0.5, norms=True, grad=True)
-        ours = backend.pair_sums(student, teacher, mask, request)
+        sums = backend.pair_sums(student, teacher, mask, request)
         oracle = BACKENDS['reference'].pair_sums(student, teacher, mask, request)
         rows = ~oracle.ab.isnan()
         assert rows.sum() >= 5
-        for one, other in zip(ours, oracle, strict=True):
-            torch.testing.assert_close(one[rows], other[rows], rtol=1e-5, atol=1e-5)
-        assert torch.equal(ours.ab.isnan(), oracle.ab.isnan())
+        for value, expected in zip(sums, oracle, strict=True):
+            torch.testing.assert_close(value[rows], expected[rows], rtol=1e-5, atol=1e-5)
+        assert torch.equal(sums.ab.isnan(), oracle.ab.isnan())
 
 
 def test_no_page_hides_python_behind_another_name():
     """A block either runs here or is no Python: there is no list of exceptions."""
-    found = {info for page in PAGES for info in INFO.findall(page.read_text()) if 'py' in info}
-    assert found == {'python'}
+    names = {info for page in PAGES for info in INFO.findall(page.read_text()) if 'py' in info}
+    assert names == {'python'}
