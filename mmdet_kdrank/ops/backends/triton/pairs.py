@@ -3,7 +3,7 @@
 import triton
 import triton.language as tl
 
-from mmdet_kdrank.ops.backends.triton.terms import run_over_j
+from mmdet_kdrank.ops.backends.triton.blocks import run_over_j
 
 
 @triton.jit
