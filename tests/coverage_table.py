@@ -31,7 +31,5 @@ COVERED_BY = {
     'report/commands/pictures_command.py': _COMMANDS,
     'report/commands/ranking_command.py': _COMMANDS,
     'report/commands/report_command.py': _COMMANDS,
-    'report/diagnostics_section.py': 'report/test_page.py',
-    'report/settings_section.py': 'report/test_page.py',
     'runs/job.py': 'runs/test_job_pool.py',
 }

@@ -17,7 +17,7 @@ from terminaltables import AsciiTable
 from experiments.demo.class_agreement import class_agreement
 from experiments.demo.curves import plot_curves
 from experiments.demo.trainings import ALONE, TEACHER, Plan
-from mmdet_kdrank.report.gallery import draw_gallery
+from mmdet_kdrank.report.image_detections import draw_gallery
 from mmdet_kdrank.runs.provenance import provenance
 from mmdet_kdrank.runs.scalars import (
     AP50,

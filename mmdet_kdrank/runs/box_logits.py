@@ -72,7 +72,7 @@ def class_logits(detector: nn.Module, batch: dict, boxes: Sequence[Tensor]) -> T
 def _best_prior(boxes: Tensor, priors: Tensor) -> Tensor:
     """Index of the prior of each box, (N,)."""
     overlaps = bbox_overlaps(boxes, priors)
-    centres = ((each[:, :2] + each[:, 2:]) / 2 for each in (boxes, priors))
+    centres = ((corners[:, :2] + corners[:, 2:]) / 2 for corners in (boxes, priors))
     distance = torch.cdist(*centres, compute_mode='donot_use_mm_for_euclid_dist')
     # Equal overlaps differ by their rounding.
     best = overlaps >= overlaps.amax(dim=1, keepdim=True) - 1e-5
@@ -122,7 +122,7 @@ def box_logits(
 
     Args:
         students: By name; of the validation set's classes.
-        teacher: May know other classes beside.
+        teacher: May know further classes.
         validation: The images.
 
     Returns:
@@ -139,32 +139,32 @@ def box_logits(
                 'the two cannot be compared there. Give runs on one data set.'
             )
     detectors = [*students.values(), teacher]
-    outputs = [class_output_of(each.model) for each in detectors]
+    outputs = [class_output_of(detector.model) for detector in detectors]
     background = all(output.background for output in outputs)
     alignment = align_classes(
         validation.classes, teacher.classes, len(validation.classes), outputs[-1].num_classes
     )
     labels, rows = [], [[] for _ in detectors]
-    for picture in validation:
-        if not len(picture.truth):
+    for image in validation:
+        if not len(image.truth):
             continue
-        found = [
-            class_logits(each.model, picture.batch, [picture.input_boxes]) for each in detectors
-        ]
-        found = [logits.float().cpu() for logits in found]
-        for ours, into in zip(found[:-1], rows[:-1], strict=True):
-            into.append(alignment.select(ours, found[-1], background)[0])
-        rows[-1].append(alignment.select(found[0], found[-1], background)[1])
-        labels.append(alignment.column_of(picture.truth.labels))
+        *student_logits, teacher_logits = (
+            class_logits(detector.model, image.batch, [image.input_boxes]).float().cpu()
+            for detector in detectors
+        )
+        pairs = [alignment.select(logits, teacher_logits, background) for logits in student_logits]
+        for into, logits in zip(rows, [*(pair[0] for pair in pairs), pairs[0][1]], strict=True):
+            into.append(logits)
+        labels.append(alignment.column_of(image.truth.labels))
     if not labels:
         raise ArgumentError('No validation image has an annotated box. Look at more of them.')
     known = torch.cat(labels) >= 0
-    *ours, theirs = (torch.cat(parts)[known] for parts in rows)
+    *student_rows, teacher_rows = (torch.cat(parts)[known] for parts in rows)
     return BoxLogits(
         classes=[validation.classes[index] for index in alignment.student],
         labels=torch.cat(labels)[known],
-        students=dict(zip(students, ours, strict=True)),
-        teacher=theirs,
+        students=dict(zip(students, student_rows, strict=True)),
+        teacher=teacher_rows,
         background=background,
         softmax=outputs[-1].activation == 'softmax',
     )

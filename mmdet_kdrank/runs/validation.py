@@ -1,10 +1,12 @@
-"""The validation images of a run with their annotations, whatever its pipeline makes of these."""
+"""The validation images of a run with their annotations, whatever its pipeline makes of them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import mmcv
+import numpy as np
 import torch
 from mmdet.utils import register_all_modules
 from mmengine.config import Config
@@ -17,19 +19,24 @@ from mmdet_kdrank.errors import ArgumentError
 
 
 @dataclass(frozen=True)
-class Picture:
+class ValidationImage:
     """One image.
 
     Args:
         batch: As a data loader gives it, of this image alone.
         truth: ``bboxes`` (N, 4), x1, y1, x2, y2 in pixels of the image's file, and
-            ``labels`` (N,); crowds and what else is to be ignored are not among them.
+            ``labels`` (N,), without crowds and other boxes to be ignored.
         path: Its file.
     """
 
     batch: dict
     truth: InstanceData
     path: str
+
+    @property
+    def pixels(self) -> np.ndarray:
+        """The file's content, (H, W, 3) uint8 RGB."""
+        return mmcv.imread(self.path, channel_order='rgb')
 
     @property
     def input_boxes(self) -> Tensor:
@@ -41,12 +48,12 @@ class Picture:
 class Validation:
     """The validation set of a config.
 
-    Annotations are the data set's own. COCO's pipelines load them after resizing, so that what
-    they pack is in pixels of the file; others before.
+    Annotations are the data set's own, in pixels of the file. Those that a pipeline packs may be
+    in pixels of the network's input.
 
     Args:
         config: Of a training, with ``val_dataloader``, or ``test_dataloader`` alone.
-        images: Take the first so many alone.
+        images: Number of images to take, from the first one on; None takes all.
 
     Raises:
         ValueError: If the config validates on nothing.
@@ -63,8 +70,8 @@ class Validation:
         self._dataset = DATASETS.build(loader.dataset)
         if not self._dataset.metainfo.get('classes'):
             raise ArgumentError(f'The validation set of {config.filename} names no classes.')
-        every = len(self._dataset)
-        self._count = every if images is None else min(images, every)
+        total = len(self._dataset)
+        self._count = total if images is None else min(images, total)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -79,16 +86,16 @@ class Validation:
     def __len__(self) -> int:
         return self._count
 
-    def __getitem__(self, index: int) -> Picture:
+    def __getitem__(self, index: int) -> ValidationImage:
         if not 0 <= index < self._count:
             raise IndexError(index)
         info = self._dataset.get_data_info(index)
-        objects = [each for each in info['instances'] if not each.get('ignore_flag')]
+        objects = [entry for entry in info['instances'] if not entry.get('ignore_flag')]
         truth = InstanceData(
-            bboxes=torch.tensor([each['bbox'] for each in objects]).float().reshape(-1, 4),
-            labels=torch.tensor([each['bbox_label'] for each in objects], dtype=torch.int64),
+            bboxes=torch.tensor([entry['bbox'] for entry in objects]).float().reshape(-1, 4),
+            labels=torch.tensor([entry['bbox_label'] for entry in objects], dtype=torch.int64),
         )
-        return Picture(pseudo_collate([self._dataset[index]]), truth, info['img_path'])
+        return ValidationImage(pseudo_collate([self._dataset[index]]), truth, info['img_path'])
 
-    def __iter__(self) -> Iterator[Picture]:
+    def __iter__(self) -> Iterator[ValidationImage]:
         return (self[index] for index in range(self._count))

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from mmdet_kdrank.report.diagnostics_section import diagnostics_section
 from mmdet_kdrank.report.page import write_page
+from mmdet_kdrank.report.page_sections import diagnostics_section
 from mmdet_kdrank.runs.finished_run import FinishedRun
 from tests.detectors import FASTER, RETINA
 
@@ -65,7 +65,7 @@ def test_the_page_holds_all_that_it_shows(trained_run, tmp_path, name):
     assert 'url(' not in text and '@import' not in text
     assert all(page.alternatives) and len(page.alternatives) > 5
     said = ' '.join(page.words)
-    for heading in ('Results', 'Curves', 'Diagnostics', 'Pictures', 'Settings', 'Provenance'):
+    for heading in ('Results', 'Curves', 'Diagnostics', 'Images', 'Settings', 'Provenance'):
         assert heading in said
     for fact in ('seconds an iteration', 'KendallRankLoss', 'iter_2.pth', 'torch', runs[0].name):
         assert fact in said
@@ -79,7 +79,7 @@ def test_what_a_run_does_not_have_is_left_out(trained_run, tmp_path):
     config.write_text(
         f'# </pre><script src="https://example.org/a.js"></script>\n{config.read_text()}'
     )
-    page = Page(written(tmp_path, folder, pictures=0).read_text())
+    page = Page(written(tmp_path, folder, images=0).read_text())
     assert 'script' not in page.tags
     assert not {'diagnostics', 'pictures'} & page.ids
     assert {'results', 'curves', 'settings', 'provenance'} <= page.ids

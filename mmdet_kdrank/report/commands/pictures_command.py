@@ -6,15 +6,12 @@ import argparse
 from collections.abc import Mapping
 from pathlib import Path
 
-import mmcv
-from mmengine.structures import InstanceData
 from torch import nn
 
 from mmdet_kdrank.errors import ArgumentError
 from mmdet_kdrank.files.markdown import markdown_table
 from mmdet_kdrank.report.commands.base import add_command, out_folder, runs_of, write_json
-from mmdet_kdrank.report.gallery import draw_gallery
-from mmdet_kdrank.report.image_scores import detect, extremes, image_ap50
+from mmdet_kdrank.report.image_detections import detect, draw_gallery, extremes, image_ap50
 from mmdet_kdrank.runs.validation import Validation
 
 
@@ -31,7 +28,7 @@ def run(args: argparse.Namespace) -> int:
     runs = runs_of(args)
     validation = Validation(next(iter(runs.values())).config, args.images)
     detectors = {name: run.load(args.device).model for name, run in runs.items()}
-    scores = score_pictures(detectors, validation, args.score)
+    scores = score_images(detectors, validation, args.score)
     if not scores:
         raise ArgumentError('No validation image has an annotated box. Look at more of them.')
     before, after = detectors
@@ -54,21 +51,21 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def score_pictures(
+def score_images(
     detectors: Mapping[str, nn.Module], validation: Validation, threshold: float
 ) -> dict[int, dict[str, float]]:
-    """AP50 of each detector on each picture that shows something, by the picture's index.
+    """Return AP50 of each detector on each image that has annotations, by the image's index.
 
-    Only detections that :func:`_draw` shows count: those with a score of ``threshold`` or more.
+    Detections with a score below ``threshold`` do not count, as :func:`_draw` does not show them.
     """
     classes = len(validation.classes)
     return {
         index: {
-            name: image_ap50(detect(detector, picture, threshold), picture.truth, classes)
+            name: image_ap50(detect(detector, image, threshold), image.truth, classes)
             for name, detector in detectors.items()
         }
-        for index, picture in enumerate(validation)
-        if len(picture.truth)
+        for index, image in enumerate(validation)
+        if len(image.truth)
     }
 
 
@@ -81,14 +78,13 @@ def _draw(
     threshold: float,
 ) -> None:
     shown = [validation[index] for index in indices]
-    columns: dict[str, list[InstanceData]] = {'ground truth': [each.truth for each in shown]}
+    columns = {'ground truth': [image.truth for image in shown]}
     for name, detector in detectors.items():
         mean = sum(scores[index][name] for index in indices) / len(indices)
         columns[f'{name}: AP50 {100 * mean:.0f}'] = [
-            detect(detector, each, threshold) for each in shown
+            detect(detector, image, threshold) for image in shown
         ]
-    pictures = [mmcv.imread(each.path, channel_order='rgb') for each in shown]
-    draw_gallery(pictures, columns, validation.metainfo, path, threshold)
+    draw_gallery([image.pixels for image in shown], columns, validation.metainfo, path, threshold)
 
 
 def _table(scores: dict[int, dict[str, float]], gains: dict[int, float]) -> str:

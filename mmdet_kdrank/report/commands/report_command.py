@@ -20,6 +20,6 @@ def run(args: argparse.Namespace) -> int:
     """Write the page; return the exit status."""
     path = out_folder(args, 'report') / 'report.html'
     images = _IMAGES if args.images is None else args.images
-    write_page(runs_of(args), path, pictures=images, device=args.device)
+    write_page(runs_of(args), path, images=images, device=args.device)
     print(f'wrote {path}, {path.stat().st_size / 1e6:.1f} MB')
     return 0

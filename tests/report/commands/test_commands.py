@@ -59,7 +59,7 @@ def test_pictures(runs, tmp_path, monkeypatch):
     gains = [(0.2, 0.7), (0.5, 0.5), (0.9, 0.1), (0.0, 1.0)]
     one, other = (run.name for run in runs)
     monkeypatch.setattr(
-        'mmdet_kdrank.report.commands.pictures_command.score_pictures',
+        'mmdet_kdrank.report.commands.pictures_command.score_images',
         lambda *_: {i: {one: a, other: b} for i, (a, b) in enumerate(gains)},
     )
     found = call(tmp_path, 'pictures', *runs, '--count', 2, '--score', 0)

@@ -1,6 +1,6 @@
 from html.parser import HTMLParser
 
-from mmdet_kdrank.report.results_section import curves_section, results_section
+from mmdet_kdrank.report.page_sections import curves_section, results_section
 
 RECORDS = [
     {'step': 20.0, 'loss': 2.0, 'loss_cls': 1.5, 'loss_kd': 0.5, 'time': 0.2},
