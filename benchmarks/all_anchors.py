@@ -27,7 +27,7 @@ def weights_bytes(job: Job, variant: str) -> int:
     detector = make_detector(job, variant)
     modules = [detector]
     if variant != 'student':
-        modules.append(detector._teacher.model)
+        modules.append(detector.teacher_session.model)
     tensors = chain.from_iterable(chain(m.parameters(), m.buffers()) for m in modules)
     return sum(tensor.nbytes for tensor in tensors)
 

@@ -9,7 +9,7 @@ import runpy
 import signal
 import sys
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import mmdet
@@ -21,6 +21,7 @@ from mmdet_kdrank.hooks.resilience.stop_request import Stopped
 
 SKIP_CHECK = '--skip-data-check'
 TENSORBOARD = 'visualizer.type=DetTensorboardVisualizer'
+VERIFY_TEACHER = 'default_hooks.verify_teacher.type=VerifyTeacherHook'
 # MMEngine's own wrapper, but on no GPU.
 CPU_WRAPPER = ('model_wrapper_cfg.device_ids=None', 'model_wrapper_cfg.broadcast_buffers=False')
 
@@ -43,9 +44,13 @@ def run_mmdet_tool(name: str) -> None:
     sys.argv[1:] = [argument for argument in arguments if argument != SKIP_CHECK]
     tool = str(Path(mmdet.__file__).parent / '.mim' / 'tools' / name)
     first = os.environ.get('RANK', os.environ.get('SLURM_PROCID', '0')) == '0'
-    if name == 'train.py' and first and SKIP_CHECK not in arguments:
-        check_data(_config_of(tool))
-    sys.argv[1:] = join_cpu_ranks(sys.argv[1:], partial(_config_of, tool))
+    read_config = cache(partial(_config_of, tool))
+    if name == 'train.py':
+        if first and SKIP_CHECK not in arguments:
+            check_data(read_config())
+        if verifies_teacher(read_config()):
+            sys.argv += ['--cfg-options', VERIFY_TEACHER]
+    sys.argv[1:] = join_cpu_ranks(sys.argv[1:], read_config)
     stopped = None
     try:
         runpy.run_path(tool, run_name='__main__')
@@ -81,6 +86,12 @@ def _config_of(tool: str) -> Config:
     if arguments.cfg_options is not None:
         config.merge_from_dict(arguments.cfg_options)
     return config
+
+
+def verifies_teacher(config: Config) -> bool:
+    """Tell whether a config asks for its teacher to be evaluated (``teacher.verify``)."""
+    teacher = (config.get('model') or {}).get('teacher')
+    return isinstance(teacher, dict) and bool(teacher.get('verify'))
 
 
 def expand_tensorboard(arguments: list[str]) -> list[str]:

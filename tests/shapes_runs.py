@@ -67,6 +67,8 @@ def shapes_config(folder: Path, teacher: dict, **student: Any) -> Config:
         small_config(FASTER, num_classes=len(CLASSES)), {}, '', **student
     )
     config.model.teacher = teacher
+    if teacher.get('verify'):
+        config.default_hooks.verify_teacher = dict(type='VerifyTeacherHook')
     config.work_dir = str(folder / 'work')
     config.experiment_name = folder.name
     return config

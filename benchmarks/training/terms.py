@@ -32,9 +32,11 @@ def make_terms(job: Job, device: str = 'cpu') -> tuple[dict[str, Call], int]:
     seen: dict[str, Any] = {}
     with (
         watch_method(model, 'compare', lambda arguments, _: seen.update(arguments)),
-        watch_method(model, 'selector', lambda arguments, _: seen.update(arguments)),
+        watch_method(model.distill_terms, 'selector', lambda arguments, _: seen.update(arguments)),
         watch_forward(model.distill_losses['loss_rank'], lambda a, _: seen.update(loss=a)),
-        watch_forward(model._teacher.model.backbone, lambda a, _: seen.update(images=a['x'])),
+        watch_forward(
+            model.teacher_session.model.backbone, lambda a, _: seen.update(images=a['x'])
+        ),
     ):
         data = model.data_preprocessor(make_batch(job.setting), training=True)
         model(**data, mode='loss')
@@ -54,7 +56,7 @@ def make_terms(job: Job, device: str = 'cpu') -> tuple[dict[str, Call], int]:
 
     calls = {
         'teacher_forward': _teacher_forward(model, seen['images'], seen['captured']),
-        'selector': lambda: model.selector(samples),
+        'selector': lambda: model.distill_terms.selector(samples),
         'kd': term('loss_kd'),
         'rank': term('loss_rank'),
         'agreement': lambda: agreement(pred, soft_label),
@@ -65,11 +67,12 @@ def make_terms(job: Job, device: str = 'cpu') -> tuple[dict[str, Call], int]:
 def _teacher_forward(model: nn.Module, images: Tensor, captured: Any) -> Call:
     @torch.no_grad()
     def two_stage() -> object:
-        features = model._teacher.features(images)
-        return model._teacher_logits(0, features, captured[0][0].rois, context={})
+        features = model.teacher_session.teacher.features(images)
+        rois = captured[0][0].rois
+        return model._teacher_logits(0, features, rois[:, 0], rois[:, 1:], context={})
 
     @torch.no_grad()
     def dense() -> object:
-        return model.teacher_logits(model._teacher.features(images))
+        return model.teacher_logits(model.teacher_session.teacher.features(images))
 
     return two_stage if hasattr(model, 'roi_head') else dense

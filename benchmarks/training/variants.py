@@ -128,11 +128,11 @@ def _stock(config: ConfigDict) -> ConfigDict:
 
 
 def _without_losses(model: nn.Module) -> None:
-    model._distill = lambda *_: {}
+    model.distill_terms._distill_head = lambda *_: {}
 
 
 def _with_full_teacher(model: nn.Module) -> None:
-    model._trim_teacher = lambda _: None
+    model.teacher_session.trim = lambda *_: None
 
 
 def _with_second_pass(model: nn.Module) -> None:

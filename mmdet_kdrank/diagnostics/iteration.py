@@ -13,10 +13,11 @@ from mmdet_kdrank.diagnostics.gradients import class_gradient, pull
 from mmdet_kdrank.diagnostics.ranking import Mean, ranking
 from mmdet_kdrank.diagnostics.shares import loss_shares, row_groups
 from mmdet_kdrank.distillers.base import DistillMixin
+from mmdet_kdrank.distillers.terms import DistilledHead
 from mmdet_kdrank.heads.capture import watch_method
-from mmdet_kdrank.heads.class_output import ClassOutput
 from mmdet_kdrank.random_states import kept_random_states
 from mmdet_kdrank.structures.class_alignment import training_classes
+from mmdet_kdrank.structures.samples import DistillSamples
 
 
 @dataclass
@@ -38,51 +39,51 @@ class IterationWatch:
     topk: Sequence[int]
     scale: float = 1.0
     values: dict[str, float] = field(default_factory=dict)
-    _captured: Any = None
     _heads: list[tuple[dict, dict[str, Tensor]]] = field(default_factory=list)
 
     @contextmanager
     def watch(self) -> Iterator[dict[str, float]]:
-        """Context of one call of the model's ``loss``; yields what is measured, by name."""
-        observers = dict(
-            compare=lambda arguments, _: setattr(self, '_captured', arguments['captured']),
-            head_losses=lambda *call: self._heads.append(call),
-            loss=lambda _, losses: self._measure(losses),
-        )
+        """Open a context of one call of the model's ``loss``; yields what is measured, by name."""
         with ExitStack() as stack:
-            for name, observer in observers.items():
-                stack.enter_context(watch_method(self.model, name, observer))
+            for owner, name, observer in (
+                (self.model.distill_terms, 'head_losses', lambda *call: self._heads.append(call)),
+                (self.model, 'loss', lambda _, losses: self._measure(losses)),
+            ):
+                stack.enter_context(watch_method(owner, name, observer))
             yield self.values
 
     def _measure(self, losses: dict[str, Any]) -> None:
-        outputs = self.model.class_outputs(self._captured)
         detection = self._detection(losses)
         with kept_random_states():
-            for (head, entries), output in zip(self._heads, outputs, strict=True):
-                if len(head['chosen']):
-                    self._measure_shares(head, entries)
-                    self._measure_ranking(head)
-                self._measure_gradients(head['prefix'], entries, detection, *output)
+            for arguments, values in self._heads:
+                head, chosen = arguments['head'], arguments['chosen']
+                if len(chosen):
+                    self._measure_shares(head, chosen, arguments['avg_factor'], values)
+                    self._measure_ranking(head.prefix, chosen)
+                self._measure_gradients(head, values, detection)
         # They hold the graph of the iteration.
-        self._captured, self._heads = None, []
+        self._heads = []
 
-    def _measure_shares(self, head: dict, entries: dict[str, Tensor]) -> None:
-        chosen, prefix = head['chosen'], head['prefix']
+    def _measure_shares(
+        self,
+        head: DistilledHead,
+        chosen: DistillSamples,
+        avg_factor: float,
+        values: dict[str, Tensor],
+    ) -> None:
         groups = row_groups(chosen)
-        for name, loss in self.model.distill_losses.items():
-            self.values[prefix + name] = float(entries[prefix + name].detach())
-            if getattr(loss, 'requires_samples', False):
-                continue  # it compares rows with each other: its value is of no row
-            factor = head['scale'] * self.model.distill_factors[name]
-            shares = loss_shares(name, loss, chosen, head['avg_factor'], groups)
-            for group, value in shares.items():
-                self.values[f'{prefix}{name}.{group}'] = float(factor * value)
+        for name, entry in self.model.distill_terms.entries.items():
+            full_name = head.prefix + name
+            self.values[full_name] = float(values[full_name].detach())
+            if entry.compares_rows_alone:
+                factor = head.scale * self.model.distill_factors[name]
+                for group, value in loss_shares(entry, chosen, avg_factor, groups).items():
+                    self.values[f'{full_name}.{group}'] = float(factor * value)
 
-    def _measure_ranking(self, head: dict) -> None:
-        chosen, prefix = head['chosen'], head['prefix']
+    def _measure_ranking(self, prefix: str, chosen: DistillSamples) -> None:
         if chosen.student.shape[1] < 2:
             return
-        found = ranking(
+        measured = ranking(
             chosen.student,
             chosen.teacher,
             chosen.teacher_score(),
@@ -91,40 +92,36 @@ class IterationWatch:
             edges=self.edges,
             topk=self.topk,
         )
-        self._put(f'{prefix}tau', found.tau)
-        for name, mean in zip(self._class_names(), found.by_class, strict=False):
+        self._put(f'{prefix}tau', measured.tau)
+        for name, mean in zip(self._class_names(), measured.by_class, strict=False):
             self._put(f'{prefix}tau.class.{name}', mean)
         bounds = [0.0, *self.edges, 1.0]
-        for low, high, mean in zip(bounds, bounds[1:], found.by_score, strict=False):
+        for low, high, mean in zip(bounds, bounds[1:], measured.by_score, strict=False):
             self._put(f'{prefix}tau.score.{low:g}-{high:g}', mean)
-        for k, value in found.topk.items():
+        for k, value in measured.topk.items():
             self.values[f'{prefix}top{k}'] = value
 
     def _measure_gradients(
-        self,
-        prefix: str,
-        entries: dict[str, Tensor],
-        detection: Tensor,
-        output: ClassOutput,
-        tensors: list[Tensor],
+        self, head: DistilledHead, values: dict[str, Tensor], detection: Tensor
     ) -> None:
-        theirs = class_gradient(detection, output, tensors, self.scale)
-        for name, value in entries.items():
-            found = pull(class_gradient(value, output, tensors, self.scale), theirs)
-            if found is not None:
-                short = name[len(prefix) :]
-                self.values[f'{prefix}gradient.{short}.ratio'] = found.ratio
-                self.values[f'{prefix}gradient.{short}.cosine'] = found.cosine
+        reference = class_gradient(detection, head.output, head.tensors, self.scale)
+        for name, value in values.items():
+            gradient = class_gradient(value, head.output, head.tensors, self.scale)
+            compared = pull(gradient, reference)
+            if compared is not None:
+                short = name[len(head.prefix) :]
+                self.values[f'{head.prefix}gradient.{short}.ratio'] = compared.ratio
+                self.values[f'{head.prefix}gradient.{short}.cosine'] = compared.cosine
 
     def _detection(self, losses: dict[str, Any]) -> Tensor:
         """Sum of the student's own losses."""
-        distilled = {name for _, entries in self._heads for name in entries}
+        distilled = {name for _, values in self._heads for name in values}
         distilled |= self.model.distill_features.keys()
         own = [value for name, value in losses.items() if 'loss' in name and name not in distilled]
         return sum(sum(value) if isinstance(value, (list, tuple)) else value for value in own)
 
     def _class_names(self) -> list[str]:
-        columns = self.model._classes.student
+        columns = self.model.teacher_session.classes.student
         names = training_classes()
         return [str(column) if names is None else names[column] for column in columns]
 

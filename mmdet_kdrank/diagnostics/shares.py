@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from mmdet_kdrank.distillers.loss_call import call_entry, takes_weights
+from mmdet_kdrank.distillers.entries import LossEntry
 from mmdet_kdrank.structures.samples import DistillSamples
 
 
@@ -35,8 +33,7 @@ def row_groups(chosen: DistillSamples) -> dict[str, Tensor]:
 
 @torch.no_grad()
 def loss_shares(
-    name: str,
-    loss: nn.Module,
+    entry: LossEntry,
     chosen: DistillSamples,
     avg_factor: float,
     groups: dict[str, Tensor],
@@ -48,8 +45,7 @@ def loss_shares(
     takes no weights gets the group's rows alone.
 
     Args:
-        name: The loss's name, for errors.
-        loss: A loss on rows, not one with ``requires_samples``.
+        entry: An entry of ``distill_losses`` whose rows stand alone.
         chosen: The N rows that the selector chose.
         avg_factor: The normaliser.
         groups: Masks, (N,), bool.
@@ -57,11 +53,6 @@ def loss_shares(
     Returns:
         A value each.
     """
-    values, weighted = {}, takes_weights(loss)
-    for group, mask in groups.items():
-        if weighted:
-            part = replace(chosen, weights=chosen.weights * mask)
-        else:
-            part = chosen.take(mask.nonzero().squeeze(1))
-        values[group] = call_entry(name, loss, chosen, part, avg_factor, weighted)
-    return values
+    return {
+        group: entry(chosen, entry.only(chosen, mask), avg_factor) for group, mask in groups.items()
+    }

@@ -9,8 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mmdet_kdrank.distillers.loss_entries import build_losses, has_weights
-from mmdet_kdrank.errors import ArgumentError, StateError, UnsupportedError
+from mmdet_kdrank.distillers.entries import build_loss, check_names, has_weights
+from mmdet_kdrank.distillers.finite_guard import Checked
+from mmdet_kdrank.errors import ArgumentError, StateError, UnsupportedError, blamed_on
 from mmdet_kdrank.heads.capture import watch_method
 
 Levels = tuple[Tensor, ...]
@@ -39,7 +40,11 @@ class FeatureDistillation(nn.ModuleDict):
 
     def __init__(self, configs: dict[str, dict]) -> None:
         with torch.random.fork_rng(devices=[]):
-            super().__init__(build_losses(configs, 'distill_features'))
+            super().__init__()
+            check_names(configs, 'distill_features')
+            for name, config in configs.items():
+                with blamed_on(f'distill_features.{name}', 'Correct the type or the argument.'):
+                    self[name] = build_loss(config, 'distill_features')
         self._register_state_dict_hook(_leave_out)
 
     def _load_from_state_dict(self, state_dict: dict, prefix: str, *args: Any) -> None:
@@ -136,13 +141,13 @@ class FeatureDistillation(nn.ModuleDict):
                 raise ArgumentError(f'distill_features.{name}: {error}') from error
         return values
 
-    def tensors(self, calls: list[Levels], teacher: Levels) -> dict[str, Tensor]:
+    def checked(self, calls: list[Levels], teacher: Levels) -> list[Checked]:
         """Return the levels that the losses compare, by what an error calls them."""
-        return {
-            f"level {index} of the {side}'s features behind {', '.join(self)}": level
+        return [
+            Checked(side, f"level {index} of the {side}'s features behind {', '.join(self)}", level)
             for side, levels in (('student', calls[0]), ('teacher', teacher))
             for index, level in enumerate(levels)
-        }
+        ]
 
 
 def _leave_out(_: nn.Module, state_dict: dict[str, Tensor], prefix: str, __: dict) -> None:

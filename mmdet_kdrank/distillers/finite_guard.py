@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import torch
 from mmengine.logging import print_log
@@ -12,50 +13,59 @@ from torch import Tensor, nn
 
 from mmdet_kdrank.distributed import on_any_rank, reports_of_all_ranks
 from mmdet_kdrank.errors import NonFiniteError
-from mmdet_kdrank.ops.checks import check_choice
+from mmdet_kdrank.ops.checks import check_choice, describe_nonfinite
+
+Side = Literal['student', 'teacher', 'loss']
 
 
-def describe_nonfinite(tensors: dict[str, Tensor]) -> str | None:
-    """Name the first tensor that holds an inf or NaN.
+@dataclass(frozen=True)
+class Checked:
+    """A tensor that must be finite.
 
     Args:
-        tensors: Tensors of any shape and dtype, by what the message calls them.
-
-    Returns:
-        ``'2 of 4 values of NAME are not finite'``, or None where all values are.
+        side: Whose fault it is: the student's, the teacher's, or that of a distillation loss.
+        name: What the message calls it.
+        tensor: Of any shape and dtype.
     """
-    # Both extremes are finite where all values are: one pass without temporaries, and one transfer
-    # from the device for all tensors; which one is at fault is asked only then.
-    extremes = [
-        bound.isfinite()
-        for tensor in tensors.values()
-        if tensor.numel() and tensor.is_floating_point()
-        for bound in _comparable(tensor.detach()).aminmax()
-    ]
-    if not extremes or torch.stack(extremes).all():
+
+    side: Side
+    name: str
+    tensor: Tensor
+
+
+@dataclass(frozen=True)
+class Fault:
+    """The first of several tensors that holds an inf or NaN.
+
+    Args:
+        side: That of the tensor.
+        text: ``'2 of 4 values of NAME are not finite'``.
+    """
+
+    side: Side
+    text: str
+
+
+def first_fault(checked: Sequence[Checked]) -> Fault | None:
+    """Find the first tensor that holds an inf or NaN; None where all values are finite."""
+    text = describe_nonfinite({item.name: item.tensor for item in checked})
+    if text is None:
         return None
-    name, tensor = next((n, t) for n, t in tensors.items() if not t.isfinite().all())
-    wrong = int((~tensor.isfinite()).sum())
-    return f'{wrong} of {tensor.numel()} values of {name} are not finite'
+    return Fault(next(c.side for c in checked if not c.tensor.isfinite().all()), text)
 
 
-def _comparable(tensor: Tensor) -> Tensor:
-    # Before 2.2 torch has no aminmax of float16 on a CPU.
-    return tensor.float() if tensor.dtype == torch.float16 and tensor.is_cpu else tensor
-
-
-def describe_nonfinite_weights(model: nn.Module, owner: str) -> str | None:
-    """Return the same for the parameters and buffers of a model.
+def weight_fault(model: nn.Module, side: Side) -> Fault | None:
+    """Find the first parameter or buffer of a model that is not finite.
 
     Args:
         model: The model.
-        owner: Whose weights the message calls them, ``"the student's"``.
-
-    Returns:
-        As :func:`describe_nonfinite`.
+        side: Whose weights the message calls them.
     """
-    return describe_nonfinite(
-        {f'{owner} weight {name}': value for name, value in model.state_dict().items()}
+    return first_fault(
+        [
+            Checked(side, f"the {side}'s weight {name}", value)
+            for name, value in model.state_dict().items()
+        ]
     )
 
 
@@ -82,67 +92,67 @@ class FiniteGuard:
         check_choice('on_nonfinite', action, ('raise', 'skip'))
         self.action = action
         self.skipped = 0
-        self._faults: list[str] = []
+        self._faults: list[Fault] = []
 
     def passes(
         self,
-        tensors: dict[str, Tensor],
-        models: dict[str, nn.Module],
-        causes: Callable[[], dict[str, Tensor]] = dict,
+        checked: Sequence[Checked],
+        models: dict[Side, nn.Module],
+        causes: Callable[[], Sequence[Checked]] = tuple,
     ) -> bool:
-        """Whether logits and losses are finite.
+        """Tell whether logits and losses are finite.
 
         Args:
-            tensors: What is looked at, by what the message calls it.
-            models: Whose weights may be at fault: ``student``, ``teacher``.
-            causes: More tensors, looked at and named first where these have a fault.
+            checked: What is looked at.
+            models: Whose weights may be at fault, by side.
+            causes: Gives more tensors, which are named first where ``checked`` has a fault.
 
         Raises:
             FloatingPointError: If they are not, and the action is ``'raise'`` or a weight is not
                 finite either; on this rank or on another.
         """
-        fault = describe_nonfinite(tensors)
+        fault = first_fault(checked)
         stops = fault is not None
         if fault is not None:
             weights = [
-                found
-                for side, model in models.items()
-                if (found := describe_nonfinite_weights(model, f"the {side}'s"))
+                found.text for side, model in models.items() if (found := weight_fault(model, side))
             ]
-            fault = '; '.join([describe_nonfinite(causes()) or fault, *weights])
+            fault = first_fault(causes()) or fault
+            fault = Fault(fault.side, '; '.join([fault.text, *weights]))
             stops = self.action == 'raise' or bool(weights)
         # Asked without a fault too: the other ranks wait for the answer.
         if on_any_rank(torch.tensor(stops)):
             raise NonFiniteError(
-                f'{reports_of_all_ranks(fault if stops else None)}. Nothing was updated in this '
-                'iteration; lower the learning rate, clip gradients, check the teacher checkpoint, '
-                "or, where no weight is at fault, leave such iterations out: on_nonfinite='skip'."
+                f'{reports_of_all_ranks(fault.text if stops else None)}. Nothing was updated in '
+                'this iteration. Lower the learning rate, clip gradients, or check the teacher '
+                'checkpoint. Where no weight is at fault, such iterations can be left out: '
+                "on_nonfinite='skip'."
             )
         if fault is not None:
             self._faults.append(fault)
         return fault is None
 
     def settle(self, losses: dict[str, Any], student: nn.Module) -> dict[str, Any]:
-        """Losses of an iteration after all heads were asked.
+        """Return the losses of an iteration, after all heads were asked.
 
         Args:
             losses: What the iteration logs.
             student: The student.
 
         Returns:
-            The same; with ``'skip'`` also
-            ``distill_nonfinite``, the number of iterations so far in which something was left out.
+            The same; with ``'skip'`` also ``distill_nonfinite``, the number of iterations so far in
+            which something was left out.
         """
         if self.action == 'raise':
             return losses
         faults, self._faults = self._faults, []
         if faults:
             self.skipped += 1
-            whole = any("the student's" in fault for fault in faults)
+            whole = any(fault.side == 'student' for fault in faults)
             if whole:
                 losses = _zero(losses, student)
             print_log(
-                f'{"; ".join(faults)}. Left out: '
+                f'{"; ".join(fault.text for fault in faults)}. Left out: '
                 f'{"the whole iteration" if whole else "the distillation losses named here"}. '
                 f'So far this was done in {self.skipped} iterations.',
                 logger='current',

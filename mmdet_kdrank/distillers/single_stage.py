@@ -15,12 +15,13 @@ from mmdet.registry import MODELS
 from torch import Tensor, nn
 
 from mmdet_kdrank.distillers.base import DistillMixin
+from mmdet_kdrank.distillers.session import HeadPair
+from mmdet_kdrank.distillers.terms import DistilledHead
 from mmdet_kdrank.errors import ArgumentError, ArgumentTypeError, UnsupportedError
 from mmdet_kdrank.heads.capture import watch_forward
 from mmdet_kdrank.heads.class_output import ClassOutput, class_output
 from mmdet_kdrank.heads.class_targets import ClassTargets, RowOrder, watch_class_targets
-from mmdet_kdrank.heads.prior_boxes import prior_boxes
-from mmdet_kdrank.heads.priors import assert_comparable
+from mmdet_kdrank.heads.priors import assert_comparable, prior_boxes
 from mmdet_kdrank.ops.checks import check_choice
 from mmdet_kdrank.structures.samples import DistillSamples
 
@@ -72,60 +73,49 @@ class DenseDistillMixin(DistillMixin):
 
     def compare(
         self, captured: DenseRecord, teacher_features: tuple[Tensor, ...]
-    ) -> Iterator[tuple[str, float, DistillSamples]]:
+    ) -> list[DistilledHead]:
         """Lay both heads' class maps out anchor by anchor."""
         if len(captured.outputs) != 1:
             raise UnsupportedError(
                 f'{type(self.bbox_head).__name__} ran {len(captured.outputs)} times in one '
                 'training step, not once. This head is not supported.'
             )
-        ours, theirs = self._outputs[0]
+        output, teacher_output = self.teacher_session.heads[0]
         with torch.no_grad():
-            maps = self.teacher_logits(teacher_features)
-            teacher, theirs_per_level = _lay_out(theirs, maps, self.priors)
-        student, per_level = _lay_out(ours, captured.outputs[0][0], self.priors)
-        if per_level != theirs_per_level:
+            teacher_maps = self.teacher_logits(teacher_features)
+            teacher, teacher_sizes = _lay_out(teacher_output, teacher_maps, self.priors)
+        maps = output.class_maps(captured.outputs[0])
+        student, sizes = _lay_out(output, maps, self.priors)
+        if sizes != teacher_sizes:
             raise ArgumentError(
-                f"The student's head has {[n for _, n in per_level]} priors a level on this batch, "
-                f"the teacher's {[n for _, n in theirs_per_level]}. Both need the same levels, "
+                f"The student's head has {[n for _, n in sizes]} priors a level on this batch, "
+                f"the teacher's {[n for _, n in teacher_sizes]}. Both need the same levels, "
                 'strides and input size.'
             )
-        image = torch.cat(
-            [
-                torch.arange(batch, device=student.device).repeat_interleave(priors)
-                for batch, priors in per_level
-            ]
-        )
-        level = torch.cat(
-            [image.new_full((b * priors,), index) for index, (b, priors) in enumerate(per_level)]
-        )
+        images = [torch.arange(b, device=student.device).repeat_interleave(n) for b, n in sizes]
+        levels = [rows.new_full(rows.shape, index) for index, rows in enumerate(images)]
+        requires_boxes = self.distill_terms.requires_boxes
         samples = DistillSamples(
             student=student,
             teacher=teacher,
-            image=image,
-            activation=ours.activation,
-            background=ours.background,
-            num_classes=ours.num_classes,
-            boxes=(
-                prior_boxes(self.bbox_head, captured.outputs[0][0]) if self.requires_boxes else None
-            ),
-            level=level,
+            image=torch.cat(images),
+            activation=output.activation,
+            background=output.background,
+            num_classes=output.num_classes,
+            boxes=prior_boxes(self.bbox_head, maps) if requires_boxes else None,
+            level=torch.cat(levels),
         )
-        yield '', 1.0, self._with_targets(samples, captured)
-
-    def class_outputs(self, captured: DenseRecord) -> list[tuple[ClassOutput, list[Tensor]]]:
-        """Return the head's class maps, one a level, (B, A * values, H, W)."""
-        return [(self._outputs[0][0], list(captured.outputs[0][0]))]
+        return [DistilledHead(self._with_targets(samples, captured), output, maps)]
 
     def teacher_logits(self, features: tuple[Tensor, ...]) -> list[Tensor]:
         """Return the teacher's class maps, one a level, (B, A * channels, H, W)."""
-        head = self._teacher.model.bbox_head
+        head = self.teacher_session.model.bbox_head
         if isinstance(head, GuidedAnchorHead):
             # In evaluation it classifies only where the batch's first image may show something.
             head.training = True
-        return list(head(features)[0])
+        return self.teacher_session.heads[0][1].class_maps(head(features))
 
-    def check_heads(self, teacher: nn.Module) -> list[tuple[ClassOutput, ClassOutput]]:
+    def pair_heads(self, teacher: nn.Module) -> list[HeadPair]:
         """Pair the two dense heads, which must have the same priors."""
         for side, detector in (('student', self), ('teacher', teacher)):
             if not getattr(detector, 'with_bbox', True):
@@ -133,18 +123,18 @@ class DenseDistillMixin(DistillMixin):
                     f'The {side} has no bbox_head: it classifies masks, not priors, so that there '
                     'are no class logits of a prior to distil.'
                 )
-        ours, theirs = class_output(self.bbox_head), class_output(teacher.bbox_head)
+        outputs = class_output(self.bbox_head), class_output(teacher.bbox_head)
         assert_comparable(self.bbox_head, teacher.bbox_head, self.priors)
-        if self.priors == 'cell' and 'softmax' in (ours.activation, theirs.activation):
+        if self.priors == 'cell' and 'softmax' in [output.activation for output in outputs]:
             raise ArgumentError(
                 "priors='cell' takes the highest logit among the priors of a cell, and those of a "
                 "softmax are known only up to a shift of each prior. Use priors='same'."
             )
-        return [(ours, theirs)]
+        return [outputs]
 
     def _with_targets(self, samples: DistillSamples, record: DenseRecord) -> DistillSamples:
         """Add labels, weights and normaliser where the class loss got one label for each row."""
-        output = self._outputs[0][0]
+        output = self.teacher_session.heads[0][0]
         calls = [replace(call, pred=output.as_logits(call.pred)) for call in record.targets]
         targets = self._row_order.arrange(calls, samples.student.detach(), samples.image)
         if targets is None:

@@ -13,6 +13,8 @@ from mmdet.registry import MODELS
 from torch import Tensor, nn
 
 from mmdet_kdrank.distillers.base import DistillMixin
+from mmdet_kdrank.distillers.session import HeadPair
+from mmdet_kdrank.distillers.terms import DistilledHead
 from mmdet_kdrank.errors import ArgumentError, ArgumentTypeError, UnsupportedError
 from mmdet_kdrank.heads.capture import watch_method
 from mmdet_kdrank.heads.class_output import ClassOutput, class_output
@@ -70,34 +72,25 @@ class DistillTwoStageDetector(DistillMixin, TwoStageDetector):
 
     def compare(
         self, captured: list[list[RoIRecord]], teacher_features: tuple[Tensor, ...]
-    ) -> Iterator[tuple[str, float, DistillSamples]]:
+    ) -> list[DistilledHead]:
         """Classify the student's RoIs with the teacher's head, stage by stage."""
+        records = self._one_record_a_stage(captured)
         with torch.no_grad():
-            context = _context(self._teacher.model.roi_head, teacher_features)
-        record = None
-        for stage, (records, (output, theirs)) in enumerate(
-            zip(captured, self._outputs, strict=True)
+            context = _context(self.teacher_session.model.roi_head, teacher_features)
+        cascade = isinstance(self.roi_head, CascadeRoIHead)
+        heads = []
+        for stage, (record, (output, teacher_output)) in enumerate(
+            zip(records, self.teacher_session.heads, strict=True)
         ):
-            if record is not None and not records and not len(record.rois):
-                # A cascade stops where it has no RoI left to refine.
-                records = [_no_roi(_stage_heads(self, stage), output, record)]
-            if len(records) != 1:
-                raise UnsupportedError(
-                    f'{type(self.roi_head).__name__} computed the class loss of stage {stage} '
-                    f'{len(records)} times, not once, so its logits '
-                    'cannot be told apart. This RoI head is not supported.'
-                )
-            record = records[0]
-            image, boxes = record.rois[:, 0], record.rois[:, 1:]
-            # Trident students classify each picture once a branch, as pictures of their own.
-            image = image % len(teacher_features[0])
+            # Trident students classify each image once a branch, as images of their own.
+            image = record.rois[:, 0] % len(teacher_features[0])
+            boxes = record.rois[:, 1:]
             if len(boxes):
-                rois = torch.cat([image[:, None], boxes], 1)
                 with torch.no_grad():
-                    teacher = self._teacher_logits(stage, teacher_features, rois, context)
+                    teacher = self._teacher_logits(stage, teacher_features, image, boxes, context)
             else:
                 # Not every box head of MMDetection takes an empty batch.
-                teacher = record.output.new_zeros(0, theirs.channels)
+                teacher = record.output.new_zeros(0, teacher_output.channels)
             samples = DistillSamples(
                 student=output.logits(record.output),
                 teacher=teacher,
@@ -107,35 +100,26 @@ class DistillTwoStageDetector(DistillMixin, TwoStageDetector):
                 num_classes=output.num_classes,
                 labels=record.labels,
                 weights=record.weights,
-                avg_factor=float(len(record.rois)),
-                boxes=record.rois[:, 1:] if self.requires_boxes else None,
+                avg_factor=float(len(boxes)),
+                boxes=boxes if self.distill_terms.requires_boxes else None,
             )
-            cascade = isinstance(self.roi_head, CascadeRoIHead)
-            yield (
-                f's{stage}.' if cascade else '',
-                self.roi_head.stage_loss_weights[stage] if cascade else 1.0,
-                samples,
-            )
-
-    def class_outputs(
-        self, captured: list[list[RoIRecord]]
-    ) -> list[tuple[ClassOutput, list[Tensor]]]:
-        """Return what each stage's box head gave for its RoIs, (N, values)."""
-        return [
-            (ours, [record.output for record in records])
-            for records, (ours, _) in zip(captured, self._outputs, strict=True)
-        ]
+            prefix, scale = '', 1.0
+            if cascade:
+                prefix, scale = f's{stage}.', self.roi_head.stage_loss_weights[stage]
+            heads.append(DistilledHead(samples, output, [record.output], prefix, scale))
+        return heads
 
     def teacher_logits(self, features: tuple[Tensor, ...]) -> list[Tensor]:
         """Classify two RoIs of the first image with the teacher, (2, channels) a stage."""
-        rois = features[0].new_tensor([[0, 0, 0, 16, 24], [0, 4, 4, 30, 20]])
-        context = _context(self._teacher.model.roi_head, features)
+        boxes = features[0].new_tensor([[0, 0, 16, 24], [4, 4, 30, 20]])
+        image = boxes.new_zeros(len(boxes))
+        context = _context(self.teacher_session.model.roi_head, features)
         return [
-            self._teacher_logits(stage, features, rois, context)
-            for stage in range(len(self._outputs))
+            self._teacher_logits(stage, features, image, boxes, context)
+            for stage in range(len(self.teacher_session.heads))
         ]
 
-    def check_heads(self, teacher: nn.Module) -> list[tuple[ClassOutput, ClassOutput]]:
+    def pair_heads(self, teacher: nn.Module) -> list[HeadPair]:
         """Pair the box heads of both RoI heads, stage by stage."""
         for side, detector in (('student', self), ('teacher', teacher)):
             roi_head = detector.roi_head
@@ -144,21 +128,47 @@ class DistillTwoStageDetector(DistillMixin, TwoStageDetector):
                     f"The {side}'s {type(roi_head).__name__} is neither a StandardRoIHead nor a "
                     'CascadeRoIHead, so its class logits per RoI are not known.'
                 )
-        ours, theirs = _bbox_heads(self), _bbox_heads(teacher)
-        if len(ours) != len(theirs):
+        student_heads, teacher_heads = _bbox_heads(self), _bbox_heads(teacher)
+        if len(student_heads) != len(teacher_heads):
             raise ArgumentError(
-                f"The student's RoI head has {len(ours)} stages, the teacher's {len(theirs)}. "
-                'Choose a teacher with as many.'
+                f"The student's RoI head has {len(student_heads)} stages, the teacher's "
+                f'{len(teacher_heads)}. Choose a teacher with as many.'
             )
-        return [(class_output(a), class_output(b)) for a, b in zip(ours, theirs, strict=True)]
+        return [
+            (class_output(student_head), class_output(teacher_head))
+            for student_head, teacher_head in zip(student_heads, teacher_heads, strict=True)
+        ]
+
+    def _one_record_a_stage(self, captured: list[list[RoIRecord]]) -> list[RoIRecord]:
+        """Refuse stages that computed their class loss more or less than once."""
+        records: list[RoIRecord] = []
+        for stage, calls in enumerate(captured):
+            if not calls and records and not len(records[-1].rois):
+                # A cascade stops where it has no RoI left to refine.
+                output = self.teacher_session.heads[stage][0]
+                calls = [_no_roi(_stage_heads(self, stage), output, records[-1])]
+            if len(calls) != 1:
+                raise UnsupportedError(
+                    f'{type(self.roi_head).__name__} computed the class loss of stage {stage} '
+                    f'{len(calls)} times, not once, so its logits cannot be told apart. This RoI '
+                    'head is not supported.'
+                )
+            records += calls
+        return records
 
     def _teacher_logits(
-        self, stage: int, features: tuple[Tensor, ...], rois: Tensor, context: dict[str, Tensor]
+        self,
+        stage: int,
+        features: tuple[Tensor, ...],
+        image: Tensor,
+        boxes: Tensor,
+        context: dict[str, Tensor],
     ) -> Tensor:
-        roi_head = self._teacher.model.roi_head
+        roi_head = self.teacher_session.model.roi_head
         stages = (stage,) if isinstance(roi_head, CascadeRoIHead) else ()
+        rois = torch.cat([image[:, None], boxes], 1)
         results = roi_head._bbox_forward(*stages, features, rois, **context)
-        return self._outputs[stage][1].logits(results['cls_score'])
+        return self.teacher_session.heads[stage][1].logits(results['cls_score'])
 
 
 def _context(roi_head: nn.Module, features: tuple[Tensor, ...]) -> dict[str, Tensor]:

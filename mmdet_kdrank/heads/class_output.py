@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -25,6 +25,9 @@ class ClassOutput:
             box, objectness and class of each prior, class last.
         joint_offset: For ``'joint'``: how many values of a prior precede its classes.
         extra: How many values of a RoI or prior follow its classes and are none.
+        output_index: Which element of what a dense head's ``forward`` returns holds the class maps.
+        normalised_later: Whether a dense head passes ``avg_factor=1`` to ``loss_cls`` and divides
+            what comes out. Its normaliser is then the number of positives.
 
     Example:
         >>> ClassOutput('softmax', num_classes=80, background=True).channels
@@ -37,6 +40,8 @@ class ClassOutput:
     kind: str = 'logits'
     joint_offset: int = 0
     extra: int = 0
+    output_index: int = 0
+    normalised_later: bool = False
 
     @property
     def channels(self) -> int:
@@ -47,6 +52,26 @@ class ClassOutput:
     def values(self) -> int:
         """All values of one RoI or prior in the output that holds its classes."""
         return self.joint_offset + self.channels + self.extra
+
+    def class_maps(self, outputs: Sequence) -> list[Tensor]:
+        """Take the class maps out of what a dense head's ``forward`` returns.
+
+        Args:
+            outputs: One element for each kind of map, in it one map a level.
+
+        Returns:
+            Class maps, one a level, (B, A * values, H, W).
+
+        Raises:
+            ValueError: If there is no such element.
+        """
+        if self.output_index >= len(outputs):
+            raise ArgumentError(
+                f'The head returns {len(outputs)} kinds of maps, and its declaration takes number '
+                f'{self.output_index} for the class maps ({self}). Declare the output_index of '
+                'what its forward really returns.'
+            )
+        return list(outputs[self.output_index])
 
     def logits(self, output: Tensor) -> Tensor:
         """Take the class logits out of what the head gives for each RoI or prior.
@@ -105,9 +130,9 @@ def declare_class_output(*head_types: type) -> Callable:
 
     A subclass that inherits ``forward`` and ``forward_single`` inherits the declaration; one that
     overrides either must declare its own. The decorated function takes a head and returns its
-    :class:`ClassOutput`, or raises TypeError with the reason why the head cannot be distilled. The
-    first element of what a head's ``forward`` returns holds the class output: of a dense head the
-    class maps, one a level.
+    :class:`ClassOutput`, or raises TypeError with the reason why the head cannot be distilled.
+    Where the class maps are not the first element of what a dense head's ``forward`` returns, the
+    declaration says which (``output_index``).
 
     Example:
         >>> from mmdet.models import RetinaHead

@@ -8,17 +8,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from mmdet.models.dense_heads import RTMDetHead, SSDHead, TOODHead, YOLACTHead
+from mmdet.models.dense_heads import SSDHead, YOLACTHead
 from torch import Tensor, nn
 
 from mmdet_kdrank.heads.capture import watch_forward, watch_method
+from mmdet_kdrank.heads.class_output import class_output
 
 OWN_LOSS = {SSDHead: 'loss_by_feat_single', YOLACTHead: 'OHEMloss_by_feat_single'}
 """Heads that mine hard negatives: what their method is called with are the targets of all priors,
 and ``loss_cls`` comes in, if at all, only to rank them."""
-
-NORMALISED_LATER = (RTMDetHead, TOODHead)
-"""Heads that hand ``loss_cls`` an ``avg_factor`` of 1 and divide what comes out."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +47,7 @@ def watch_class_targets(head: nn.Module) -> Iterator[list[ClassTargets]]:
         head: A dense head with ``num_classes``.
     """
     calls: list[ClassTargets] = []
+    normalised_later = class_output(head).normalised_later
 
     def observe(pred: Tensor, target: Any, weight: Tensor | None, avg_factor: Any) -> None:
         labels = _labels(target, head.num_classes)
@@ -56,7 +55,7 @@ def watch_class_targets(head: nn.Module) -> Iterator[list[ClassTargets]]:
             return
         pred = pred.detach().reshape(len(labels), -1)
         weights = pred.new_ones(len(labels)) if weight is None else weight.detach()
-        if isinstance(head, NORMALISED_LATER):
+        if normalised_later:
             avg_factor = None
         elif avg_factor is not None:
             avg_factor = float(avg_factor)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from mmdet.models import dense_heads as dense
 from mmdet.models.losses import SeesawLoss
 from mmdet.models.roi_heads import bbox_heads as roi
@@ -47,10 +49,6 @@ def _roi_head(head: nn.Module) -> ClassOutput:
     dense.RepPointsHead,
     dense.RetinaHead,
     dense.RetinaSepBNHead,
-    dense.RTMDetHead,
-    dense.RTMDetInsHead,
-    dense.RTMDetInsSepBNHead,
-    dense.RTMDetSepBNHead,
     dense.SABLRetinaHead,
     dense.SSDHead,
     dense.VFNetHead,
@@ -64,9 +62,22 @@ def _dense_logits(head: nn.Module) -> ClassOutput:
     return ClassOutput('softmax' if background else 'sigmoid', head.num_classes, background)
 
 
+@declare_class_output(
+    dense.RTMDetHead, dense.RTMDetInsHead, dense.RTMDetInsSepBNHead, dense.RTMDetSepBNHead
+)
+def _dense_normalised_later(head: nn.Module) -> ClassOutput:
+    return replace(_dense_logits(head), normalised_later=True)
+
+
 @declare_class_output(dense.TOODHead)
 def _dense_probabilities(head: nn.Module) -> ClassOutput:
-    return ClassOutput('sigmoid', head.num_classes, background=False, kind='probabilities')
+    return ClassOutput(
+        'sigmoid',
+        head.num_classes,
+        background=False,
+        kind='probabilities',
+        normalised_later=True,
+    )
 
 
 @declare_class_output(dense.YOLOV3Head)

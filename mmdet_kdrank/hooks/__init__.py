@@ -5,6 +5,7 @@ from mmdet_kdrank.hooks.diagnostics_hook import DistillDiagnosticsHook
 from mmdet_kdrank.hooks.resilience.atomic_backend import AtomicBackend
 from mmdet_kdrank.hooks.resilience.random_state import RandomStateHook
 from mmdet_kdrank.hooks.resilience.safe_checkpoint import SafeCheckpointHook
+from mmdet_kdrank.hooks.verify_teacher_hook import VerifyTeacherHook
 from mmdet_kdrank.hooks.weight_hook import DistillWeightHook
 
 __all__ = [
@@ -14,4 +15,5 @@ __all__ = [
     'DistillWeightHook',
     'RandomStateHook',
     'SafeCheckpointHook',
+    'VerifyTeacherHook',
 ]

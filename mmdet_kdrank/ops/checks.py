@@ -1,4 +1,4 @@
-"""Input checks of the public operations: each error names the argument and the mend."""
+"""Checks of arguments and tensors: each error names the argument and the fix."""
 
 import math
 from collections.abc import Iterable
@@ -92,3 +92,32 @@ def check_mask(mask: Tensor | None, like: Tensor) -> None:
             f'mask has shape {tuple(mask.shape)} on {mask.device}; it must have that of the '
             f'logits, {tuple(like.shape)} on {like.device}: expand a mask of classes to all rows.'
         )
+
+
+def describe_nonfinite(tensors: dict[str, Tensor]) -> str | None:
+    """Name the first tensor that holds an inf or NaN.
+
+    Args:
+        tensors: Tensors of any shape and dtype, by their name in the message.
+
+    Returns:
+        ``'2 of 4 values of NAME are not finite'``, or None where all values are.
+    """
+    # The extremes are finite exactly if all values are. So one pass without temporaries and one
+    # transfer from the device serve for all tensors. Only a fault costs a second look.
+    extremes = [
+        bound.isfinite()
+        for tensor in tensors.values()
+        if tensor.numel() and tensor.is_floating_point()
+        for bound in _comparable(tensor.detach()).aminmax()
+    ]
+    if not extremes or torch.stack(extremes).all():
+        return None
+    name, tensor = next(item for item in tensors.items() if not item[1].isfinite().all())
+    count = int((~tensor.isfinite()).sum())
+    return f'{count} of {tensor.numel()} values of {name} are not finite'
+
+
+def _comparable(tensor: Tensor) -> Tensor:
+    # Before version 2.2, torch has no aminmax of float16 on a CPU.
+    return tensor.float() if tensor.dtype == torch.float16 and tensor.is_cpu else tensor

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from mmengine.logging import MessageHub, print_log
 from torch import Tensor
 
 from mmdet_kdrank.errors import ArgumentError
+from mmdet_kdrank.structures.samples import DistillSamples
 
 Names = Sequence[str]
 
@@ -127,6 +128,33 @@ def align_classes(
         )
     teacher = [column[student_names[index]] for index in common]
     return ClassAlignment(common, teacher, num_student, num_teacher)
+
+
+def align_samples(samples: DistillSamples, classes: ClassAlignment) -> DistillSamples:
+    """Match the columns of both sides by class, and count labels in these columns.
+
+    Args:
+        samples: Rows as the two heads gave them, each in its own columns.
+        classes: Which columns belong together.
+
+    Returns:
+        The same rows, (N, C) on both sides, the background last where the heads
+        have one. ``num_classes`` counts the common
+        classes; labels and those of the ground truth are columns, ``num_classes`` for background,
+        and -1 for ignored rows and for classes that the teacher does not know.
+    """
+    student, teacher = classes.select(samples.student, samples.teacher, samples.background)
+    labels, objects = samples.labels, samples.ground_truth
+    if objects is not None:
+        objects = replace(objects, labels=classes.column_of(objects.labels))
+    return replace(
+        samples,
+        student=student,
+        teacher=teacher,
+        num_classes=len(classes.student),
+        labels=None if labels is None else classes.column_of(labels),
+        ground_truth=objects,
+    )
 
 
 def training_classes() -> tuple[str, ...] | None:

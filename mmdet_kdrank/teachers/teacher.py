@@ -18,7 +18,6 @@ from mmdet_kdrank.checkpoints.detector_weights import checkpoint_meta, detector_
 from mmdet_kdrank.checkpoints.loading import load_checkpoint
 from mmdet_kdrank.errors import ArgumentError, ArgumentTypeError, CheckpointError, blamed_on
 from mmdet_kdrank.random_states import kept_random_states
-from mmdet_kdrank.teachers.verification import TeacherCheck
 
 
 @dataclass(frozen=True)
@@ -30,7 +29,8 @@ class TeacherSource:
         checkpoint: Path or URL, or ``'auto'``: what the model index publishes for an
             ``mmdet::`` config.
         channels_last: Whether the teacher computes with the channels innermost in memory.
-        verify: Evaluates the loaded teacher before training.
+        verify: Whether, or with which options, the teacher is evaluated before training, as of
+            :meth:`TeacherCheck.from_option <.verification.TeacherCheck.from_option>`.
 
     Raises:
         TypeError: If the config or the checkpoint is neither.
@@ -40,7 +40,7 @@ class TeacherSource:
     config: str | dict
     checkpoint: str
     channels_last: bool = False
-    verify: TeacherCheck | None = None
+    verify: bool | dict = False
 
     def __post_init__(self) -> None:
         for name, value, kinds in (
@@ -72,8 +72,7 @@ class TeacherSource:
                 'teacher takes the keys config and checkpoint, and may have channels_last and '
                 f'verify, got {sorted(teacher)}: {", ".join(sorted(wrong))} is unknown or missing.'
             )
-        verify = TeacherCheck.from_option(teacher.get('verify', False))
-        return cls(**{**teacher, 'verify': verify})
+        return cls(**teacher)
 
     def _in_package(self) -> bool:
         return isinstance(self.config, str) and '::' in self.config

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from mmdet.evaluation import CocoMetric
 from mmdet.registry import DATASETS
-from mmengine.config import Config
 from mmengine.dataset import BaseDataset
 from mmengine.evaluator import Evaluator
-from mmengine.logging import MessageHub, print_log
+from mmengine.logging import print_log
 from mmengine.runner import Runner
 from torch import nn
 
@@ -19,9 +19,7 @@ from mmdet_kdrank.errors import ArgumentError, CheckpointError
 from mmdet_kdrank.ops.checks import check_count
 from mmdet_kdrank.random_states import kept_random_states
 from mmdet_kdrank.structures.class_alignment import ClassAlignment, align_classes
-
-if TYPE_CHECKING:
-    from mmdet_kdrank.teachers.teacher import Teacher
+from mmdet_kdrank.teachers.teacher import Teacher
 
 
 @dataclass(frozen=True)
@@ -66,14 +64,18 @@ class TeacherCheck:
             )
         return cls(**verify)
 
-    def __call__(self, teacher: Teacher) -> None:
+    def __call__(self, teacher: Teacher, config: Mapping) -> None:
         """Evaluate a loaded teacher.
+
+        Args:
+            teacher: The teacher.
+            config: That of the run, with ``val_dataloader`` and ``val_evaluator``.
 
         Raises:
             ValueError: If the run has no validation set, or one that cannot tell.
             CheckpointError: If the teacher's mAP is below ``min_map``.
         """
-        config = _run_config()
+        _require_validation(config)
         device = next(teacher.model.parameters()).device
         with kept_random_states():
             dataset = _first_images(config.val_dataloader.dataset, self.num_images)
@@ -99,17 +101,12 @@ class TeacherCheck:
         print_log(f'The teacher was verified: {found}.', logger='current')
 
 
-def _run_config() -> Config:
-    """Return the config of the run that is starting, which MMEngine's RuntimeInfoHook publishes."""
-    text = MessageHub.get_current_instance().runtime_info.get('cfg')
-    config = Config.fromstring(text, '.py') if text else Config()
+def _require_validation(config: Mapping) -> None:
     if not (config.get('val_dataloader') and config.get('val_evaluator')):
         raise ArgumentError(
             'teacher.verify evaluates the teacher on the validation set, and this run has none: '
-            "give the config val_dataloader and val_evaluator, and keep MMEngine's default "
-            'RuntimeInfoHook; or leave verify out.'
+            'give the config val_dataloader and val_evaluator, or leave verify out.'
         )
-    return config
 
 
 def _first_images(config: dict, num_images: int) -> BaseDataset:

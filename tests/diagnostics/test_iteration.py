@@ -96,7 +96,7 @@ def test_gradients_are_those_that_reach_the_class_layer(model):
 
 @pytest.mark.parametrize('model', [RETINA], indirect=True)
 def test_classes_have_the_names_of_the_training_set(model, monkeypatch):
-    for module in ('distillers.base', 'diagnostics.iteration'):
+    for module in ('distillers.session', 'diagnostics.iteration'):
         monkeypatch.setattr(f'mmdet_kdrank.{module}.training_classes', lambda: tuple('abcde'))
     _, values = watched(model)
     named = {name for name in values if name.startswith('tau.class.')}

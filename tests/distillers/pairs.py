@@ -48,8 +48,8 @@ def distilled(
     batch = batch or {}
     checkpoint = save_teacher(teacher, folder / 'teacher.pth', meta=meta)
     model = build(distiller_config(student, teacher, checkpoint, **options))
-    samples, select = [], model.selector
-    model.selector = lambda rows: samples.append(rows) or select(rows)
+    samples, select = [], model.distill_terms.selector
+    model.distill_terms.selector = lambda rows: samples.append(rows) or select(rows)
     alone = MODELS.build(teacher).eval()
     alone.load_state_dict(torch.load(checkpoint, weights_only=True)['state_dict'])
     answers = _rois if 'roi_head' in student else _priors

@@ -73,7 +73,9 @@ def test_null_weights_train_the_stock_student_bit_for_bit(teacher, name):
 
         loss.register_forward_hook(count)
     teacher_runs = []
-    distilled._teacher.model.backbone.register_forward_hook(lambda *_: teacher_runs.append(1))
+    distilled.teacher_session.model.backbone.register_forward_hook(
+        lambda *_: teacher_runs.append(1)
+    )
 
     expected, seen = steps(stock, 10), steps(distilled, 10)
 
@@ -115,24 +117,24 @@ def test_the_checkpoint_is_a_plain_students(teacher, name):
 def test_the_teacher_is_no_part_of_copies(distiller):
     training_losses(distiller)
     for copied in (copy.deepcopy(distiller), ExponentialMovingAverage(distiller).module):
-        assert copied._teacher is None
+        assert copied.teacher_session.teacher is None
         assert copied.state_dict().keys() == distiller.state_dict().keys()
-    assert distiller._teacher is not None
+    assert distiller.teacher_session.teacher is not None
 
 
 def test_the_teacher_moves_and_casts_with_the_student(distiller):
     distiller.double()
-    assert all(p.dtype == torch.float64 for p in distiller._teacher.model.parameters())
+    assert all(p.dtype == torch.float64 for p in distiller.teacher_session.model.parameters())
     distiller.to('meta')
-    assert all(p.is_meta for p in distiller._teacher.model.parameters())
+    assert all(p.is_meta for p in distiller.teacher_session.model.parameters())
 
 
 def test_the_teacher_stays_in_eval_and_unchanged(distiller):
-    before = copy.deepcopy(distiller._teacher.model.state_dict())
+    before = copy.deepcopy(distiller.teacher_session.model.state_dict())
     distiller.train()
     steps(distiller, 2)
-    assert not any(module.training for module in distiller._teacher.model.modules())
-    after = distiller._teacher.model.state_dict()
+    assert not any(module.training for module in distiller.teacher_session.model.modules())
+    after = distiller.teacher_session.model.state_dict()
     assert all(torch.equal(value, before[key]) for key, value in after.items())
 
 
@@ -151,9 +153,9 @@ def test_training_without_init_weights_is_refused():
 
 
 def test_init_weights_again_keeps_the_teacher(distiller):
-    loaded = distiller._teacher
+    loaded = distiller.teacher_session.teacher
     distiller.init_weights()
-    assert distiller._teacher is loaded
+    assert distiller.teacher_session.teacher is loaded
 
 
 def test_any_number_of_losses(teacher):
@@ -184,7 +186,7 @@ class LabelLoss(nn.Module):
 def test_a_loss_that_asks_gets_labels_as_columns(teacher, monkeypatch):
     MODELS.register_module(module=LabelLoss, force=True)
     monkeypatch.setattr(
-        'mmdet_kdrank.distillers.base.training_classes', lambda: ('d', 'zebra', 'a')
+        'mmdet_kdrank.distillers.session.training_classes', lambda: ('d', 'zebra', 'a')
     )
     source = teacher(FASTER, meta=dict(dataset_meta=dict(classes=tuple('abcde'))))
     student = small_config(FASTER, num_classes=3)
@@ -270,7 +272,7 @@ def test_a_teacher_of_the_other_family_is_refused(teacher):
 @pytest.mark.parametrize('side', ['student', 'teacher'])
 @pytest.mark.parametrize('value', [float('nan'), float('inf')])
 def test_logits_that_are_not_finite_are_named(distiller, side, value):
-    model = distiller if side == 'student' else distiller._teacher.model
+    model = distiller if side == 'student' else distiller.teacher_session.model
     model.roi_head.bbox_head.fc_cls.bias.data[2] = value
     with pytest.raises(
         FloatingPointError,

@@ -62,7 +62,7 @@ def assert_learns(step):
         step.losses[name].backward(retain_graph=True)
         reached = [weight.grad for weight in step.model.backbone.parameters()]
         assert any(gradient is not None and gradient.any() for gradient in reached), name
-    assert all(weight.grad is None for weight in step.model._teacher.model.parameters())
+    assert all(weight.grad is None for weight in step.model.teacher_session.model.parameters())
     assert -1 <= step.losses['distill_tau'] <= 1
 
 

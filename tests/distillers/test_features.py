@@ -60,7 +60,7 @@ def test_the_losses_are_those_of_both_necks(make, name):
     assert len(passes) == 1
     with torch.no_grad():
         images = model.data_preprocessor(raw_batch(), training=True)['inputs']
-        teacher = model._teacher.model.extract_feat(images)
+        teacher = model.teacher_session.model.extract_feat(images)
     for key, loss in model.distill_features.items():
         torch.testing.assert_close(losses[key], loss(passes[0], teacher))
         grads = torch.autograd.grad(losses[key], model.backbone.parameters(), retain_graph=True)
@@ -228,10 +228,10 @@ def test_a_loss_of_a_users_own_plugs_in(make):
 def test_features_that_are_not_finite_are_named(make):
     model = make(dict(loss_pkd=PKD))
     # A channel that no head reads, in the teacher alone.
-    model._teacher.model.neck.register_forward_hook(
+    model.teacher_session.model.neck.register_forward_hook(
         lambda _, __, levels: (levels[0].clone().fill_(float('nan')), *levels[1:])
     )
-    model._teacher.model.bbox_head.register_forward_pre_hook(
+    model.teacher_session.model.bbox_head.register_forward_pre_hook(
         lambda _, args: ([level.nan_to_num() for level in args[0]],)
     )
     with pytest.raises(FloatingPointError, match="level 0 of the teacher's features behind loss_p"):

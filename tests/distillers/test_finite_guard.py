@@ -8,10 +8,11 @@ from mmengine.optim import OptimWrapper
 from torch import nn
 
 from mmdet_kdrank.distillers.finite_guard import (
+    Checked,
     FiniteGuard,
-    describe_nonfinite,
-    describe_nonfinite_weights,
+    weight_fault,
 )
+from mmdet_kdrank.ops.checks import describe_nonfinite
 from tests.detectors import (
     CASCADE,
     FASTER,
@@ -54,10 +55,10 @@ def test_large_numbers_in_float64_are_finite():
 
 def test_weights_and_buffers_are_looked_at():
     model = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))
-    assert describe_nonfinite_weights(model, "the student's") is None
+    assert weight_fault(model, 'student') is None
     model[1].running_var[1] = INF
-    found = describe_nonfinite_weights(model, "the student's")
-    assert found == "1 of 2 values of the student's weight 1.running_var are not finite"
+    fault = weight_fault(model, 'student')
+    assert fault.text == "1 of 2 values of the student's weight 1.running_var are not finite"
 
 
 def guarded(action, student=1.0, teacher=1.0, value=1.0, weight=1.0):
@@ -67,11 +68,15 @@ def guarded(action, student=1.0, teacher=1.0, value=1.0, weight=1.0):
         model.weight[0, 0] = weight
     guard = FiniteGuard(action)
     passes = guard.passes(
-        {
-            "the student's logits behind loss_kd": torch.tensor([[student, 0.0]]),
-            "the teacher's logits behind loss_kd": torch.tensor([[teacher, 0.0]]),
-            'the value of loss_kd': torch.tensor(value),
-        },
+        [
+            Checked(
+                'student', "the student's logits behind loss_kd", torch.tensor([[student, 0.0]])
+            ),
+            Checked(
+                'teacher', "the teacher's logits behind loss_kd", torch.tensor([[teacher, 0.0]])
+            ),
+            Checked('loss', 'the value of loss_kd', torch.tensor(value)),
+        ],
         dict(student=model),
     )
     losses = dict(loss_cls=model.weight.sum(), loss_mask=[torch.ones(()), torch.ones(())], acc=3.0)
@@ -128,7 +133,7 @@ def test_iterations_are_counted():
     assert guard.settle(dict(loss=torch.ones(())), model)['distill_nonfinite'] == 1
     for count in (2, 3):
         for _ in range(2):  # two heads of one iteration
-            guard.passes({"the teacher's logits": torch.full((1, 2), NAN)}, {})
+            guard.passes([Checked('teacher', 'the logits', torch.full((1, 2), NAN))], {})
         assert guard.settle(dict(loss=torch.ones(())), model)['distill_nonfinite'] == count
 
 
@@ -137,12 +142,12 @@ def test_causes_are_looked_at_where_there_is_a_fault():
 
     def causes():
         asked.append(1)
-        return {"level 0 of the student's features": torch.tensor([NAN])}
+        return [Checked('student', "level 0 of the student's features", torch.tensor([NAN]))]
 
-    assert guard.passes({'the value of loss_pkd': torch.ones(())}, {}, causes)
+    assert guard.passes([Checked('loss', 'the value of loss_pkd', torch.ones(()))], {}, causes)
     assert not asked
     with pytest.raises(FloatingPointError, match="^1 of 1 values of level 0 of the student's feat"):
-        guard.passes({'the value of loss_pkd': torch.tensor(NAN)}, {}, causes)
+        guard.passes([Checked('loss', 'the value of loss_pkd', torch.tensor(NAN))], {}, causes)
 
 
 def on_rank(rank, wrong, action):
@@ -150,7 +155,7 @@ def on_rank(rank, wrong, action):
     rows = torch.empty(0, 3)
     if rank == 0:
         rows = torch.full((2, 3), NAN if wrong else 0.0)
-    return FiniteGuard(action).passes({'the logits': rows}, {})
+    return FiniteGuard(action).passes([Checked('student', 'the logits', rows)], {})
 
 
 def test_a_value_on_one_rank_stops_all():
@@ -171,7 +176,7 @@ def with_a_wrong_weight(rank):
     if rank == 1:
         model.bias.data.fill_(NAN)
         rows = rows + NAN
-    return FiniteGuard('skip').passes({'the logits': rows}, {'student': model})
+    return FiniteGuard('skip').passes([Checked('student', 'the logits', rows)], {'student': model})
 
 
 def test_a_wrong_weight_on_one_rank_stops_all_that_skip():
@@ -204,7 +209,7 @@ def test_skip_leaves_one_iteration_out_and_counts_it(tmp_path, name, side):
         distiller_config(small_config(name), *teacher(name, tmp_path), on_nonfinite='skip')
     )
     wrapper = OptimWrapper(torch.optim.SGD(model.parameters(), lr=0.01))
-    layer = class_layer(model if side == 'student' else model._teacher.model)
+    layer = class_layer(model if side == 'student' else model.teacher_session.model)
     logged = []
     for step in range(3):
         before = copy.deepcopy(model.state_dict())

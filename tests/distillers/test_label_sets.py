@@ -163,8 +163,8 @@ def test_a_step_with_very_many_classes(tmp_path, name, columns):
     model = build(distiller_config(config, config, checkpoint, distill_losses=losses)).train()
     stock = MODELS.build(config).train()
     stock.load_state_dict(model.state_dict())
-    seen, select = [], model.selector
-    model.selector = lambda rows: seen.append(rows) or select(rows)
+    seen, select = [], model.distill_terms.selector
+    model.distill_terms.selector = lambda rows: seen.append(rows) or select(rows)
     log = losses_of(model, config)
     assert seen[0].student.shape == seen[0].teacher.shape == (len(seen[0]), columns)
     for key, value in losses_of(stock, config).items():

@@ -103,7 +103,7 @@ def test_bfloat16_agrees_with_float32(name, tmp_path):
 def test_logits_of_10_000_stay_finite(name, half, tmp_path):
     model = distiller(name, tmp_path, float32_roi_align)
     same_proposals(model)
-    for side in (model, model._teacher.model):
+    for side in (model, model.teacher_session.model):
         layer = class_layer(side)
         seen = []
         with watch_forward(layer, lambda _, out, seen=seen: seen.append(out.abs().max())):
@@ -164,8 +164,8 @@ def test_accumulation_equals_the_large_batch(name, tmp_path):
 def test_accumulation_weighs_images_and_not_their_samples(tmp_path):
     """Where images differ in their number of samples, each micro-batch has its own normaliser."""
     model = distiller(RETINA, tmp_path, selector=dict(type='PositiveSamples'))
-    select, counts = model.selector, []
-    model.selector = lambda rows: counts.append(len(select(rows))) or select(rows)
+    select, counts = model.distill_terms.selector, []
+    model.distill_terms.selector = lambda rows: counts.append(len(select(rows))) or select(rows)
     one, other = raw_batch(((64, 64),), boxes=1), raw_batch(((64, 64),), boxes=6, seed=1)
     batch = {key: one[key] + other[key] for key in one}
     apart = [accumulated(model, [part]) for part in one_by_one(batch)]
@@ -233,7 +233,9 @@ def test_a_teacher_with_syncbn_waits_for_no_other_process(tmp_path):
     )
     try:
         model = distiller(RETINA, tmp_path, synchronised)
-        assert any(isinstance(m, torch.nn.SyncBatchNorm) for m in model._teacher.model.modules())
+        assert any(
+            isinstance(m, torch.nn.SyncBatchNorm) for m in model.teacher_session.model.modules()
+        )
         assert losses(model)['loss_kd'] > 0
     finally:
         torch.distributed.destroy_process_group()

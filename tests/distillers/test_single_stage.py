@@ -47,7 +47,7 @@ def test_both_sides_are_compared_anchor_by_anchor(tmp_path):
     seen = []
     with watch_forward(model.bbox_head, lambda _, result: seen.append(result[0])):
         losses = training_losses(model, shapes=((32, 32), (32, 64)))
-    teacher = model._teacher.model
+    teacher = model.teacher_session.model
     inputs = model.data_preprocessor(raw_batch(((32, 32), (32, 64))), training=True)['inputs']
     expected = flat(teacher(inputs, mode='tensor')[0], 5)
     # Everything is chosen, in both images, so the mean is over all anchors.
@@ -61,11 +61,11 @@ def test_labels_weights_and_normaliser_are_those_of_the_students_own_loss(tmp_pa
     model = make(tmp_path, name, selector=dict(type='AllSamples'))
     samples, calls = [], []
 
-    def spy(rows, select=model.selector):
+    def spy(rows, select=model.distill_terms.selector):
         samples.append(rows)
         return select(rows)
 
-    model.selector = spy
+    model.distill_terms.selector = spy
     with watch_forward(model.bbox_head.loss_cls, lambda arguments, _: calls.append(arguments)):
         training_losses(model)
     rows = samples[0]
@@ -150,10 +150,10 @@ def test_cells_of_anchors_and_of_points_are_compared_by_their_strongest_prior(tm
     seen = []
     with watch_forward(model.bbox_head, lambda _, result: seen.append(result[0])):
         losses = training_losses(model, shapes=((32, 32), (32, 64)))
-    inputs = model._teacher_input(
+    inputs = model.teacher_session._input(
         *model.data_preprocessor(raw_batch(((32, 32), (32, 64))), training=True).values()
     )
-    expected = flat(model._teacher.model(inputs, mode='tensor')[0], 5)
+    expected = flat(model.teacher_session.model(inputs, mode='tensor')[0], 5)
     ours = flat(seen[0], 5).reshape(-1, 9, 5).max(1).values
     kd = KnowledgeDistillationKLDivLoss(T=1)(ours, expected)
     torch.testing.assert_close(losses['loss_kd'], kd, rtol=1e-4, atol=1e-7)

@@ -56,7 +56,7 @@ def test_both_sides_classify_the_students_positive_rois(distiller):
 
     with watch_method(head, 'loss', remember):
         losses = training_losses(distiller)
-    teacher = distiller._teacher.model
+    teacher = distiller.teacher_session.model
     inputs = distiller.data_preprocessor(raw_batch(), training=True)['inputs']
     features = teacher.extract_feat(inputs)
     expected = teacher.roi_head._bbox_forward(features, seen['rois'])['cls_score']
@@ -89,7 +89,7 @@ def test_gradients_reach_the_students_head_and_trunk_from_distillation_alone(dis
     assert distiller.roi_head.bbox_head.fc_cls.weight.grad.abs().sum() > 0
     assert distiller.backbone.conv1.weight.grad.abs().sum() > 0
     assert distiller.roi_head.bbox_head.fc_reg.weight.grad is None
-    assert all(p.grad is None for p in distiller._teacher.model.parameters())
+    assert all(p.grad is None for p in distiller.teacher_session.model.parameters())
 
 
 def test_cascade_distils_every_stage_with_its_weight(cascade):
@@ -154,7 +154,7 @@ def test_a_subset_in_another_order_is_matched_by_name(tmp_path, monkeypatch):
     meta = dict(dataset_meta=dict(classes=tuple('abcde')))
     checkpoint = save_teacher(teacher, tmp_path / 'teacher.pth', meta=meta)
     monkeypatch.setattr(
-        'mmdet_kdrank.distillers.base.training_classes', lambda: ('d', 'a', 'zebra')
+        'mmdet_kdrank.distillers.session.training_classes', lambda: ('d', 'a', 'zebra')
     )
     student = small_config(FASTER, num_classes=3)
     options = dict(distill_losses=dict(loss_kd=KD), selector=dict(type='AllSamples'))
@@ -168,7 +168,7 @@ def test_a_subset_in_another_order_is_matched_by_name(tmp_path, monkeypatch):
         ),
     ):
         losses = training_losses(model, num_classes=3)
-    frozen = model._teacher.model
+    frozen = model.teacher_session.model
     inputs = model.data_preprocessor(raw_batch(), training=True)['inputs']
     logits = frozen.roi_head._bbox_forward(frozen.extract_feat(inputs), seen['rois'])['cls_score']
     expected = KnowledgeDistillationKLDivLoss(T=1)(seen['pred'][:, [0, 1, 3]], logits[:, [3, 0, 5]])
@@ -209,8 +209,8 @@ def test_a_sampler_that_asks_for_losses_does_not_count(tmp_path):
         type='ScoreHLRSampler', num=24, pos_fraction=0.25, k=0.5, bias=0.0
     )
     model = build(distiller_config(student, small_config(FASTER), checkpoint))
-    rows, select = [], model.selector
-    model.selector = lambda samples: rows.append(samples) or select(samples)
+    rows, select = [], model.distill_terms.selector
+    model.distill_terms.selector = lambda samples: rows.append(samples) or select(samples)
     assert training_losses(model)['loss_kd'] > 0
     assert len(rows[0]) == 48
     # It weighs positives anew, by their importance.

@@ -85,7 +85,7 @@ def test_distillation_leaves_the_mask_loss_and_its_gradients_alone(teacher, name
 def test_either_side_may_have_masks(teacher, student, source):
     model = build(distiller_config(small_config(student), *teacher(source)))
     assert isinstance(model, DistillTwoStageDetector)
-    frozen = model._teacher.model
+    frozen = model.teacher_session.model
     assert frozen.with_mask == (source in MASKED)
     runs = []
     if frozen.with_mask:
@@ -124,7 +124,7 @@ def test_the_teachers_mask_head_is_loaded_strictly(teacher, tmp_path):
     config, checkpoint = teacher(MASK)
     state = torch.load(checkpoint, weights_only=True)['state_dict']
     model = build(distiller_config(small_config(FASTER), config, checkpoint))
-    for key, value in model._teacher.model.state_dict().items():
+    for key, value in model.teacher_session.model.state_dict().items():
         assert torch.equal(value, state[key])
     torch.save({k: v for k, v in state.items() if 'mask' not in k}, tmp_path / 'boxes.pth')
     cut = distiller_config(small_config(FASTER), config, str(tmp_path / 'boxes.pth'))

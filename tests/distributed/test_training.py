@@ -73,7 +73,7 @@ def test_parameters_stay_equal(tmp_path: Path, world, name, options):
 def one_step(rank: int, name: str, checkpoint: str, side: str) -> dict:
     model = wrap(distiller(name, checkpoint))
     if rank == 1:
-        detector = model.module if side == 'student' else model.module._teacher.model
+        detector = model.module if side == 'student' else model.module.teacher_session.model
         detector.bbox_head.retina_cls.bias.data[2] = float('nan')
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
     before = digest(model.module)

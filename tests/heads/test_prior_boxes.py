@@ -2,7 +2,7 @@ import torch
 from mmdet.registry import MODELS
 from torch import nn
 
-from mmdet_kdrank.heads.prior_boxes import prior_boxes
+from mmdet_kdrank.heads.priors import prior_boxes
 from tests.detectors import FCOS, RETINA, small_config
 
 

@@ -95,7 +95,7 @@ def test_no_ground_truth(tmp_path, name):
 @pytest.mark.parametrize('name', [FASTER, RETINA])
 def test_a_teacher_of_other_classes(tmp_path, name, channels, monkeypatch):
     monkeypatch.setattr(
-        'mmdet_kdrank.distillers.base.training_classes', lambda: ('d', 'zebra', 'a')
+        'mmdet_kdrank.distillers.session.training_classes', lambda: ('d', 'zebra', 'a')
     )
     meta = dict(dataset_meta=dict(classes=tuple('abcde')))
     model = make(tmp_path, name, meta=meta, classes=3, channels=channels)

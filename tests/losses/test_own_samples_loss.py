@@ -71,8 +71,8 @@ def make(name, tmp_path, own='Mean', meta=None, student=None, **options):
 def test_gets_all_rows_whatever_the_selector(name, tmp_path):
     model, seen = make(name, tmp_path, selector=dict(type='TopkSamples', k=3))
     chosen, everything = [], []
-    select = model.selector
-    model.selector = lambda rows: (
+    select = model.distill_terms.selector
+    model.distill_terms.selector = lambda rows: (
         everything.append(rows) or chosen.append(select(rows)) or chosen[0]
     )
     log = training_losses(model)
@@ -98,7 +98,7 @@ def test_each_stage_of_a_cascade_with_its_weight(tmp_path):
 @pytest.mark.parametrize('channels', ['all', 'foreground'])
 def test_columns_are_matched_by_name(channels, tmp_path, monkeypatch):
     monkeypatch.setattr(
-        'mmdet_kdrank.distillers.base.training_classes', lambda: ('d', 'zebra', 'a')
+        'mmdet_kdrank.distillers.session.training_classes', lambda: ('d', 'zebra', 'a')
     )
     model, seen = make(
         FASTER,
@@ -111,9 +111,9 @@ def test_columns_are_matched_by_name(channels, tmp_path, monkeypatch):
     given, compare = [], model.compare
 
     def spy(*args):
-        for prefix, scale, samples in compare(*args):
-            given.append(samples)
-            yield prefix, scale, samples
+        heads = compare(*args)
+        given.extend(head.samples for head in heads)
+        return heads
 
     model.compare = spy
     training_losses(model, num_classes=3)

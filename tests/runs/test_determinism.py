@@ -51,7 +51,7 @@ def test_another_seed_is_another_run(trained):
 def test_the_teacher_has_the_hash_of_its_file(trained):
     """Parameters and buffers, the statistics of its batch norms among them, after a run."""
     folder, _, runner = trained
-    after = runner.model._teacher.model.state_dict()
+    after = runner.model.teacher_session.model.state_dict()
     file = torch.load(folder / 'teacher.pth')['state_dict']
     # Branches that the class logits do not need are cut.
     assert digest(after) == digest({name: file[name] for name in after})

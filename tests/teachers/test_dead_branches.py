@@ -86,11 +86,11 @@ def test_the_cut_teachers_logits_are_the_full_ones_bit_for_bit(tmp_path, kind):
     full = TeacherSource(teacher, checkpoint).load()
     calls = []
     with watch_forward(
-        distiller._teacher.model.backbone, lambda arguments, _: calls.append(arguments['x'])
+        distiller.teacher_session.model.backbone, lambda arguments, _: calls.append(arguments['x'])
     ):
         training_losses(distiller)
 
-    cut = distiller._teacher.model
+    cut = distiller.teacher_session.model
     named = {
         name.removeprefix('roi_head.').removeprefix('bbox_head.')
         for name, module in cut.named_modules()
@@ -99,7 +99,7 @@ def test_the_cut_teachers_logits_are_the_full_ones_bit_for_bit(tmp_path, kind):
     assert named == absent
     features = full.model.extract_feat(calls[0])
     seen = distiller.teacher_logits(features)
-    distiller._teacher = full
+    distiller.teacher_session.teacher = full
     expected = distiller.teacher_logits(features)
     assert len(seen) == len(expected)
     for ours, theirs in zip(seen, expected, strict=True):
@@ -111,7 +111,7 @@ def test_the_teacher_proposes_and_suppresses_nothing(tmp_path, name, monkeypatch
     teacher = small_config(name, width=8)
     checkpoint = save_teacher(teacher, tmp_path / 'teacher.pth')
     distiller = build(distiller_config(small_config(name), teacher, checkpoint))
-    model = distiller._teacher.model
+    model = distiller.teacher_session.model
 
     def refuse(*_, **__):
         raise AssertionError('The teacher does more than its class logits need.')

@@ -4,8 +4,17 @@ import pytest
 import torch
 from torch import nn
 
-from mmdet_kdrank.distillers.loss_call import call_loss, takes_weights
+from mmdet_kdrank.distillers.entries import (
+    LabelledEntry,
+    LossEntry,
+    MeanEntry,
+    SamplesEntry,
+    build_entries,
+    entry_type,
+)
 from mmdet_kdrank.losses import DKDLoss, KendallRankLoss
+from mmdet_kdrank.structures.samples import DistillSamples
+from tests.detectors import KD, RANK
 
 
 class Plain(nn.Module):
@@ -20,8 +29,18 @@ class Plain(nn.Module):
         return nn.functional.kl_div(log_p, q, reduction=self.reduction)
 
 
-def call(name, loss, *arguments, **options):
-    return call_loss(name, loss, *arguments, weighted=takes_weights(loss), **options)
+def call(name, loss, student, teacher, weight, avg_factor, count=None):
+    rows = DistillSamples(
+        student=student,
+        teacher=teacher,
+        image=torch.zeros(len(student), dtype=torch.long),
+        activation='softmax',
+        background=True,
+        num_classes=student.shape[1] - 1,
+        weights=weight,
+        avg_factor=avg_factor if count is None else count,
+    )
+    return entry_type(loss)(name, loss)(rows, rows, avg_factor)
 
 
 def kl_rows(student, teacher):
@@ -92,18 +111,18 @@ def with_forward(forward, **attributes):
 @pytest.mark.parametrize(
     ('loss', 'expected'),
     [
-        (KendallRankLoss(), True),
-        (DKDLoss(), True),
-        (with_forward(lambda self, a, b, weight=None, avg_factor=None: 0), True),
-        (with_forward(lambda self, *args, **kwargs: 0), True),
-        (Plain(), False),
-        (Plain(reduction='mean'), False),
-        (nn.L1Loss(), False),
-        (with_forward(lambda self, a, b, scale=1.0: 0), False),
+        (KendallRankLoss(), LossEntry),
+        (DKDLoss(), LabelledEntry),
+        (with_forward(lambda self, a, b, weight=None, avg_factor=None: 0), LossEntry),
+        (with_forward(lambda self, *args, **kwargs: 0), LossEntry),
+        (Plain(), MeanEntry),
+        (Plain(reduction='mean'), MeanEntry),
+        (nn.L1Loss(), MeanEntry),
+        (with_forward(lambda self, a, b, scale=1.0: 0), MeanEntry),
     ],
 )
 def test_the_signature_tells(loss, expected):
-    assert takes_weights(loss) is expected
+    assert entry_type(loss) is expected
 
 
 @pytest.mark.parametrize(
@@ -120,10 +139,47 @@ def test_the_signature_tells(loss, expected):
 )
 def test_a_signature_that_fits_neither_call_is_refused(loss):
     with pytest.raises(TypeError, match=r'Own\.forward\(.*\) can be called neither as .*subclass'):
-        takes_weights(loss)
+        entry_type(loss)
 
 
 @pytest.mark.parametrize('reduction', ['sum', 'none'])
 def test_without_weights_a_reduction_that_is_no_mean_is_refused(reduction):
     with pytest.raises(ValueError, match=f"Plain takes no weight.*reduction='{reduction}'"):
-        takes_weights(Plain(reduction))
+        entry_type(Plain(reduction))
+
+
+def test_losses_are_built_in_order_under_their_names():
+    entries = build_entries(dict(loss_b=RANK, loss_a=KD))
+    assert {name: type(entry.loss).__name__ for name, entry in entries.items()} == {
+        'loss_b': 'KendallRankLoss',
+        'loss_a': 'KnowledgeDistillationKLDivLoss',
+    }
+    assert list(entries) == ['loss_b', 'loss_a']
+
+
+@pytest.mark.parametrize(
+    ('name', 'loss', 'error', 'message'),
+    [
+        ('kd', KD, ValueError, 'distill_losses.kd: .* Rename it, say loss_kd'),
+        ('loss_x', dict(type='NoSuchLoss'), KeyError, 'distill_losses.loss_x: .*NoSuchLoss'),
+        ('loss_x', {**RANK, 'surrogate': 'step'}, ValueError, 'loss_x: .*step.*tanh'),
+        ('loss_x', {**RANK, 'backend': 'abacus'}, ValueError, 'loss_x: .*abacus.*chunked'),
+        (
+            'loss_x',
+            dict(type='Linear', in_features=1, out_features=1),
+            ValueError,
+            'loss_x: Linear has weights of its own',
+        ),
+    ],
+)
+def test_refused_entries(name, loss, error, message):
+    with pytest.raises(error, match=message):
+        build_entries({name: loss})
+
+
+def test_how_an_entry_is_called_is_known_once_built():
+    configs = dict(
+        loss_rank=RANK, loss_l1=dict(type=nn.L1Loss), loss_c=dict(type='CandidateRankLoss')
+    )
+    kinds = [type(entry) for entry in build_entries(configs).values()]
+    assert kinds == [LossEntry, MeanEntry, SamplesEntry]

@@ -2,14 +2,13 @@ import pytest
 from mmdet.models.detectors import SingleStageDetector, TwoStageDetector
 
 from mmdet_kdrank.distillers import ClassOutput
-from mmdet_kdrank.teachers.compatibility import check_outputs, check_teacher
-from mmdet_kdrank.teachers.teacher import Teacher
+from mmdet_kdrank.distillers.session import check_outputs, check_teacher
 from tests.detectors import RETINA, build, small_config
 
 
 @pytest.fixture
 def teacher():
-    return Teacher(build(small_config(RETINA)), None, 'teacher.pth')
+    return build(small_config(RETINA))
 
 
 def test_a_teacher_of_the_family_passes(teacher):

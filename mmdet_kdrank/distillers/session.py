@@ -1,0 +1,198 @@
+"""The teacher's side of a distilling detector: load it, match it with the student, run it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from mmdet.structures import DetDataSample
+from mmengine.logging import print_log
+from torch import Tensor, nn
+
+from mmdet_kdrank.distributed import on_all_ranks
+from mmdet_kdrank.errors import ArgumentError, StateError
+from mmdet_kdrank.heads.class_output import ClassOutput
+from mmdet_kdrank.heads.refusals import reason_against
+from mmdet_kdrank.structures.class_alignment import ClassAlignment, align_classes, training_classes
+from mmdet_kdrank.teachers.dead_branches import cut_dead_branches
+from mmdet_kdrank.teachers.preprocessing import TeacherInput
+from mmdet_kdrank.teachers.shared_loading import load_on_all_ranks
+from mmdet_kdrank.teachers.teacher import Teacher, TeacherSource
+from mmdet_kdrank.teachers.verification import TeacherCheck
+
+HeadPair = tuple[ClassOutput, ClassOutput]
+"""Class outputs of one distilled head, the student's and the teacher's."""
+
+
+class TeacherSession:
+    """A teacher, and how it fits one student.
+
+    It is no module on purpose: the teacher is in no state dict, optimizer or bucket of distributed
+    training. A copy of it (EMA, pickling) has no teacher.
+
+    Args:
+        teacher: ``config``, ``checkpoint`` and optionally ``channels_last`` and ``verify``.
+
+    Raises:
+        ValueError: If an option is unknown, missing or out of range.
+    """
+
+    def __init__(self, teacher: dict | None) -> None:
+        self.source = TeacherSource.from_config(teacher)
+        self.check = TeacherCheck.from_option(self.source.verify)
+        self.teacher: Teacher | None = None
+        self.heads: list[HeadPair] = []
+        self.classes: ClassAlignment | None = None
+        self._input: TeacherInput | None = None
+        self._verified = False
+
+    def __getstate__(self) -> dict:
+        return {**self.__dict__, 'teacher': None, '_input': None}
+
+    @property
+    def model(self) -> nn.Module:
+        """The teacher's detector.
+
+        Raises:
+            RuntimeError: If it is not loaded.
+        """
+        if self.teacher is None:
+            raise StateError(
+                "The teacher is not loaded: call init_weights() before training (MMEngine's "
+                'Runner does).'
+            )
+        return self.teacher.model
+
+    def load(
+        self,
+        student: nn.Module,
+        families: Sequence[type[nn.Module]],
+        pair_heads: Callable[[nn.Module], list[HeadPair]],
+    ) -> None:
+        """Load the teacher onto the student's device, on all ranks or on none.
+
+        Args:
+            student: The student.
+            families: The detector classes that can teach it.
+            pair_heads: Gives the class outputs of each distilled head for a teacher's detector.
+
+        Raises:
+            ValueError: If the two do not fit together.
+            OtherRankError: If another rank could not load it.
+        """
+        teacher = load_on_all_ranks(self.source)
+
+        def fit() -> tuple[list[HeadPair], TeacherInput]:
+            check_teacher(teacher.model, families)
+            heads = pair_heads(teacher.model)
+            check_outputs(heads)
+            student_input = student.data_preprocessor
+            return heads, TeacherInput(student_input, teacher.model.data_preprocessor)
+
+        self.heads, self._input = on_all_ranks(fit)
+        teacher.model.to(next(student.parameters()).device)
+        self.teacher = teacher
+
+    def apply(self, fn: Callable, *args: Any, **kwargs: Any) -> None:
+        """Move or convert the teacher along with the student."""
+        if self.teacher is not None:
+            self.teacher.model._apply(fn, *args, **kwargs)
+
+    def verify(self, config: dict) -> None:
+        """Evaluate the teacher, if the config asks for it.
+
+        Args:
+            config: That of the run, with ``val_dataloader`` and ``val_evaluator``.
+
+        Raises:
+            CheckpointError: If the teacher detects too little.
+        """
+        if self.check is not None:
+            self.check(self.teacher, config)
+        self._verified = True
+
+    def match_classes(self) -> None:
+        """Match the classes by name, now that the training set is known.
+
+        Raises:
+            ValueError: If they cannot be matched.
+            RuntimeError: If the teacher should have been verified and was not.
+        """
+        if self.check is not None and not self._verified:
+            raise StateError(
+                'teacher.verify is set, and nobody has verified the teacher. Add '
+                "default_hooks=dict(verify_teacher=dict(type='VerifyTeacherHook')) to the config "
+                "(this project's tools/train.py does), or remove teacher.verify."
+            )
+        student, teacher = self.heads[0]
+        self.classes = align_classes(
+            training_classes(), self.teacher.classes, student.num_classes, teacher.num_classes
+        )
+
+    @torch.no_grad()
+    def features(self, inputs: Tensor, data_samples: list[DetDataSample]) -> tuple[Tensor, ...]:
+        """Run the teacher's backbone and neck on the student's batch.
+
+        Args:
+            inputs: Images normalised for the student, (B, 3, H, W).
+            data_samples: Their samples.
+
+        Returns:
+            The levels of the teacher's neck, (B, C, h, w).
+        """
+        return self.teacher.features(self._input(inputs, data_samples))
+
+    def trim(
+        self,
+        features: tuple[Tensor, ...],
+        logits: Callable[[tuple[Tensor, ...]], Sequence[Tensor]],
+    ) -> None:
+        """Cut what the class logits do not need, tried on a corner of the first images.
+
+        Args:
+            features: The levels of the teacher's neck.
+            logits: Gives the class logits of all of the teacher's heads.
+        """
+        corner = tuple(level[:, :, :8, :8].contiguous() for level in features)
+        cut = cut_dead_branches(self.model, lambda: logits(corner))
+        print_log(f'The teacher runs without {", ".join(cut) or "nothing"}.', logger='current')
+
+
+def check_teacher(model: nn.Module, families: Sequence[type[nn.Module]]) -> None:
+    """Refuse a detector of another family, or without class logits that could be compared.
+
+    Args:
+        model: The teacher's detector.
+        families: The detector classes that can teach the student.
+
+    Raises:
+        ValueError: If its class output cannot be distilled or it is of no such family.
+    """
+    name = type(model).__name__
+    if reason := reason_against(type(model)):
+        raise ArgumentError(f'{name} cannot be a teacher: {reason}.')
+    if not isinstance(model, tuple(families)):
+        raise ArgumentError(
+            f'The teacher is a {name}, and the student needs a '
+            f'{" or ".join(family.__name__ for family in families)}. Choose a teacher of the '
+            "student's family."
+        )
+
+
+def check_outputs(heads: Sequence[HeadPair]) -> None:
+    """Refuse heads whose logits mean different things.
+
+    Args:
+        heads: Class outputs of each distilled head.
+
+    Raises:
+        ValueError: If activations or background channels differ.
+    """
+    for student, teacher in heads:
+        if (student.activation, student.background) != (teacher.activation, teacher.background):
+            raise ArgumentError(
+                f"The student's class output is {student}, the teacher's {teacher}: their logits "
+                'mean different things. Choose a teacher whose head has the same activation and '
+                'the same background channel.'
+            )

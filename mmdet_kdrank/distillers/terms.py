@@ -1,0 +1,234 @@
+"""The losses' side of a distilling detector: from the rows of its heads to values in the log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence, Set
+from dataclasses import dataclass
+from typing import Any
+
+from mmdet.registry import TASK_UTILS
+from torch import Tensor, nn
+
+from mmdet_kdrank.distillers.entries import build_entries
+from mmdet_kdrank.distillers.features import FeatureDistillation, Levels
+from mmdet_kdrank.distillers.finite_guard import Checked, FiniteGuard, Side
+from mmdet_kdrank.distributed import global_avg_factor
+from mmdet_kdrank.errors import ArgumentError, blamed_on
+from mmdet_kdrank.heads.class_output import ClassOutput
+from mmdet_kdrank.ops.agreement import agreement
+from mmdet_kdrank.structures.class_alignment import ClassAlignment, align_samples
+from mmdet_kdrank.structures.samples import DistillSamples
+
+
+@dataclass(frozen=True)
+class DistilledHead:
+    """One distilled head in one training step.
+
+    Args:
+        samples: Its rows, each side in its own columns.
+        output: What the student's class output is.
+        tensors: The student's tensors that hold it, (N, values) or (B, A * values, H, W).
+        prefix: What the head's names in the log begin with: ``'s0.'`` for the first stage of a
+            cascade, nothing for the only head.
+        scale: Factor on its losses.
+    """
+
+    samples: DistillSamples
+    output: ClassOutput
+    tensors: list[Tensor]
+    prefix: str = ''
+    scale: float = 1.0
+
+
+class DistillTerms:
+    """What is added to the losses of a student.
+
+    Args:
+        distill_losses: Configs of losses on class logits, by name.
+        distill_features: Configs of losses on the levels of the necks, by name.
+        selector: Config of what chooses the rows.
+        channels: ``'all'``, or ``'foreground'`` to leave the background channel out.
+        on_nonfinite: See :class:`~mmdet_kdrank.distillers.finite_guard.FiniteGuard`.
+
+    Raises:
+        ValueError: If a name of a loss or an option is not acceptable.
+    """
+
+    def __init__(
+        self,
+        distill_losses: dict[str, dict] | None,
+        distill_features: dict[str, dict] | None,
+        selector: dict,
+        channels: str,
+        on_nonfinite: str,
+    ) -> None:
+        if channels not in ('all', 'foreground'):
+            raise ArgumentError(f"channels must be 'all' or 'foreground', got {channels!r}.")
+        self.channels = channels
+        self.entries = build_entries(distill_losses)
+        self.losses = nn.ModuleDict({name: entry.loss for name, entry in self.entries.items()})
+        self.features = FeatureDistillation(distill_features or {})
+        if twice := self.entries.keys() & self.features.keys():
+            raise ArgumentError(
+                f'{", ".join(sorted(twice))} stands both in distill_losses and in '
+                'distill_features. Rename one: a name is one line of the log.'
+            )
+        self.factors = dict.fromkeys([*self.entries, *self.features], 1.0)
+        """What a schedule multiplies each entry by; the configured weight comes on top."""
+        with blamed_on('selector', 'Correct the type or the argument.'):
+            self.selector: Callable[[DistillSamples], DistillSamples] = TASK_UTILS.build(selector)
+        self.guard = FiniteGuard(on_nonfinite)
+
+    @property
+    def requires_boxes(self) -> bool:
+        """Whether a loss asks for the boxes of the samples and for the ground truth."""
+        return any(getattr(loss, 'requires_boxes', False) for loss in self.losses.values())
+
+    def check_columns(self, classes: ClassAlignment, output: ClassOutput) -> None:
+        """Refuse heads that leave one column of logits, where a loss needs two.
+
+        Args:
+            classes: Which classes student and teacher have in common.
+            output: What the student's class output is.
+
+        Raises:
+            ValueError: If there are not enough columns.
+        """
+        columns = len(classes.student) + (output.background and self.channels == 'all')
+        along_candidates = output.activation == 'sigmoid' and not any(
+            entry.compares_rows_alone for entry in self.entries.values()
+        )
+        if columns < 2 and not along_candidates:
+            raise ArgumentError(
+                f'channels={self.channels!r} leaves one column of logits to distil, and a '
+                'distribution or a ranking needs two. Give student and teacher more common '
+                'classes, keep the background channel of a softmax head, or distil a sigmoid head '
+                'with losses along the candidates alone, such as CandidateRankLoss.'
+            )
+
+    def __call__(
+        self,
+        heads: Sequence[DistilledHead],
+        classes: ClassAlignment,
+        levels: tuple[list[Levels], Levels],
+        models: dict[Side, nn.Module],
+        every: bool,
+    ) -> dict[str, Tensor]:
+        """Compute the losses of one step.
+
+        Args:
+            heads: The distilled heads.
+            classes: Which columns of the two sides belong together.
+            levels: What the student's ``extract_feat`` returned, call by call, and the levels of
+                the teacher's neck.
+            models: Student and teacher, whose weights are looked at where values are not finite.
+            every: Whether entries with a factor of 0 are computed too.
+
+        Returns:
+            Losses, ``distill_tau`` and ``distill_top1`` by their names in the log.
+
+        Raises:
+            ValueError: If the rows do not have what a loss needs.
+            FloatingPointError: If logits or a loss are not finite, on any rank.
+        """
+        idle = set() if every else {name for name, factor in self.factors.items() if not factor}
+        values = {}
+        for head in heads:
+            values.update(self._distill_head(head, classes, models, idle))
+        return {**values, **self._distill_features(*levels, models, idle)}
+
+    def _distill_head(
+        self,
+        head: DistilledHead,
+        classes: ClassAlignment,
+        models: dict[Side, nn.Module],
+        idle: Set[str],
+    ) -> dict[str, Tensor]:
+        samples = align_samples(head.samples, classes)
+        chosen = self.selector(samples)
+        # Called without rows too: the other ranks wait for it.
+        avg_factor = global_avg_factor(chosen.avg_factor, samples.student.device)
+        if self.channels == 'foreground':
+            chosen = chosen.without_background()
+        values = self.head_losses(head, samples, chosen, avg_factor, idle)
+        names = ', '.join(values)
+        checked = [
+            Checked('student', f"the student's logits behind {names}", samples.student),
+            Checked('teacher', f"the teacher's logits behind {names}", samples.teacher),
+            *_checked_values(values),
+        ]
+        if not self.guard.passes(checked, models):
+            return dict.fromkeys(values, (samples.student * 0).sum())
+        agreed = agreement(chosen.student, chosen.teacher)
+        return {**values, **{head.prefix + name: value for name, value in agreed.items()}}
+
+    def head_losses(
+        self,
+        head: DistilledHead,
+        samples: DistillSamples,
+        chosen: DistillSamples,
+        avg_factor: float,
+        idle: Set[str] = frozenset(),
+    ) -> dict[str, Tensor]:
+        """Compute ``distill_losses`` on one head.
+
+        Args:
+            head: The head.
+            samples: Its rows, aligned.
+            chosen: Those that the selector chose.
+            avg_factor: The normaliser of all ranks.
+            idle: Names of entries that are not computed, and are 0.
+
+        Returns:
+            Values by their names in the log, factors included.
+        """
+        values = {}
+        for name, entry in self.entries.items():
+            if name in idle:
+                # Without rows this may be all that leads to weights which DDP waits for.
+                rows = chosen.student
+                value = rows.new_zeros(()) if len(rows) else rows.sum()
+            else:
+                value = head.scale * self.factors[name] * entry(samples, chosen, avg_factor)
+            values[head.prefix + name] = value
+        return values
+
+    def _distill_features(
+        self,
+        student: list[Levels],
+        teacher: Levels,
+        models: dict[Side, nn.Module],
+        idle: Set[str],
+    ) -> dict[str, Tensor]:
+        if not self.features:
+            return {}
+        values = self.features(student, teacher, self.factors, idle)
+
+        def causes() -> list[Checked]:
+            return self.features.checked(student, teacher)
+
+        if self.guard.passes(_checked_values(values), models, causes):
+            return values
+        return self.features(student, teacher, self.factors, idle=values)
+
+    def add_to(self, losses: dict[str, Any], values: dict[str, Tensor]) -> None:
+        """Add the distillation losses to the student's own.
+
+        Args:
+            losses: The student's own by name; changed in place.
+            values: What is added.
+
+        Raises:
+            ValueError: If a name is taken.
+        """
+        if taken := losses.keys() & values.keys():
+            argument = 'distill_features' if taken & self.features.keys() else 'distill_losses'
+            raise ArgumentError(
+                f"{argument} has {', '.join(sorted(taken))}, a name that the student's own losses "
+                'use. Give the entry another name that contains "loss".'
+            )
+        losses.update(values)
+
+
+def _checked_values(values: dict[str, Tensor]) -> list[Checked]:
+    return [Checked('loss', f'the value of {name}', value) for name, value in values.items()]
