@@ -43,7 +43,7 @@ class Setting(NamedTuple):
         # Trained weights would be downloaded, and change no time.
         model.backbone.init_cfg = model.teacher.config.backbone.init_cfg = None
         if self.selector:
-            model.distill_terms.selector = dict(type=self.selector)
+            model.selector = dict(type=self.selector)
         return model
 
     def _coco(self) -> ConfigDict:
