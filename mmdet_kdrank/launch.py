@@ -17,6 +17,7 @@ import torch
 from mmengine.config import Config
 
 from mmdet_kdrank.datasets.config_check import check_data
+from mmdet_kdrank.distillers.student_class import assert_nothing_lost
 from mmdet_kdrank.hooks.resilience.stop_request import Stopped
 
 SKIP_CHECK = '--skip-data-check'
@@ -38,6 +39,7 @@ def run_mmdet_tool(name: str) -> None:
         name: File name of the tool, e.g. ``'train.py'``.
 
     Raises:
+        TypeError: If the config's distiller drops what the class of its base config overrides.
         Stopped: If a signal stopped the training, with its exit code.
     """
     arguments = expand_tensorboard(sys.argv[1:])
@@ -46,6 +48,7 @@ def run_mmdet_tool(name: str) -> None:
     first = os.environ.get('RANK', os.environ.get('SLURM_PROCID', '0')) == '0'
     read_config = cache(partial(_config_of, tool))
     if name == 'train.py':
+        _refuse_lost_overrides(tool)
         if first and SKIP_CHECK not in arguments:
             check_data(read_config())
         if verifies_teacher(read_config()):
@@ -86,6 +89,12 @@ def _config_of(tool: str) -> Config:
     if arguments.cfg_options is not None:
         config.merge_from_dict(arguments.cfg_options)
     return config
+
+
+def _refuse_lost_overrides(tool: str) -> None:
+    arguments = runpy.run_path(tool)['parse_args']()
+    if 'model.student_type' not in (arguments.cfg_options or {}):
+        assert_nothing_lost(arguments.config)
 
 
 def verifies_teacher(config: Config) -> bool:

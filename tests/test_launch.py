@@ -18,6 +18,7 @@ from mmdet_kdrank.launch import (
     join_cpu_ranks,
     leave_group,
     run_mmdet_tool,
+    verifies_teacher,
 )
 
 TOOLS = Path(mmdet.__file__).parent / '.mim' / 'tools'
@@ -171,3 +172,26 @@ def test_a_rank_that_ends_alone_waits_for_nobody(tool, monkeypatch, ending):
     with pytest.raises((SystemExit, RuntimeError)):
         tool(f'raise {ending}')
     assert torch.distributed.is_initialized()
+
+
+def test_training_refuses_a_distiller_that_loses_an_override(tmp_path, monkeypatch):
+    (tmp_path / 'student.py').write_text("model = dict(type='TridentFasterRCNN')\n")
+    config = tmp_path / 'distilled.py'
+    config.write_text("_base_ = 'student.py'\nmodel = dict(type='DistillTwoStageDetector')\n")
+    monkeypatch.setattr(sys, 'argv', ['train.py', str(config)])
+    with pytest.raises(TypeError, match="loses what TridentFasterRCNN overrides.*student_type='"):
+        run_mmdet_tool('train.py')
+
+
+@pytest.mark.parametrize(
+    ('model', 'verifies'),
+    [
+        (dict(teacher=dict(verify=True)), True),
+        (dict(teacher=dict(verify=dict(min_map=0.2))), True),
+        (dict(teacher=dict(verify=False)), False),
+        (dict(teacher=dict(config='a.py')), False),
+        (dict(type='RetinaNet'), False),
+    ],
+)
+def test_a_config_that_verifies_its_teacher_is_told_apart(model, verifies):
+    assert verifies_teacher(Config(dict(model=model))) is verifies

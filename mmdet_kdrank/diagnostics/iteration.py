@@ -13,7 +13,7 @@ from mmdet_kdrank.diagnostics.gradients import class_gradient, pull
 from mmdet_kdrank.diagnostics.ranking import Mean, ranking
 from mmdet_kdrank.diagnostics.shares import loss_shares, row_groups
 from mmdet_kdrank.distillers.base import DistillMixin
-from mmdet_kdrank.distillers.terms import DistilledHead
+from mmdet_kdrank.distillers.distill_terms import DistilledHead
 from mmdet_kdrank.heads.capture import watch_method
 from mmdet_kdrank.random_states import kept_random_states
 from mmdet_kdrank.structures.class_alignment import training_classes

@@ -11,9 +11,9 @@ from mmdet.structures import DetDataSample
 from mmengine.logging import print_log
 from torch import Tensor, nn
 
+from mmdet_kdrank.distillers.distill_terms import DistilledHead, DistillTerms
 from mmdet_kdrank.distillers.session import HeadPair, TeacherSession
 from mmdet_kdrank.distillers.student_class import check_arguments, student_class
-from mmdet_kdrank.distillers.terms import DistilledHead, DistillTerms
 from mmdet_kdrank.distributed import on_all_ranks
 from mmdet_kdrank.structures.ground_truth import GroundTruth
 

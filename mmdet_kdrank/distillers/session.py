@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from mmdet_kdrank.distributed import on_all_ranks
 from mmdet_kdrank.errors import ArgumentError, StateError
 from mmdet_kdrank.heads.class_output import ClassOutput
-from mmdet_kdrank.heads.refusals import reason_against
+from mmdet_kdrank.heads.declarations import reason_against
 from mmdet_kdrank.structures.class_alignment import ClassAlignment, align_classes, training_classes
 from mmdet_kdrank.teachers.dead_branches import cut_dead_branches
 from mmdet_kdrank.teachers.preprocessing import TeacherInput

@@ -10,7 +10,7 @@ from mmdet.registry import MODELS
 from mmengine.config import Config
 
 from mmdet_kdrank.errors import ArgumentError, ArgumentTypeError, UnknownNameError
-from mmdet_kdrank.heads.refusals import reason_against
+from mmdet_kdrank.heads.declarations import reason_against
 
 OWN_DETECTOR = {'TridentRoIHead': 'TridentFasterRCNN'}
 """Heads of MMDetection whose detector takes its family's arguments but overrides its methods."""

@@ -13,8 +13,8 @@ from mmdet.registry import MODELS
 from torch import Tensor, nn
 
 from mmdet_kdrank.distillers.base import DistillMixin
+from mmdet_kdrank.distillers.distill_terms import DistilledHead
 from mmdet_kdrank.distillers.session import HeadPair
-from mmdet_kdrank.distillers.terms import DistilledHead
 from mmdet_kdrank.errors import ArgumentError, ArgumentTypeError, UnsupportedError
 from mmdet_kdrank.heads.capture import watch_method
 from mmdet_kdrank.heads.class_output import ClassOutput, class_output

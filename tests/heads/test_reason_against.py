@@ -1,7 +1,7 @@
 import pytest
 from mmdet.registry import MODELS
 
-from mmdet_kdrank.heads.refusals import reason_against
+from mmdet_kdrank.heads.declarations import reason_against
 from tests.detectors import (
     RETINA,
     build,
