@@ -15,15 +15,9 @@ CLASSES = [
     for value in map(vars(package).get, package.__all__)
     if isclass(value)
 ]
-# Their redesign comes with examples.
-WITHOUT = {
-    'DistillSingleStageDetector',
-    'DistillSingleStageInstanceSegmentor',
-    'DistillTwoStageDetector',
-}
 
 
-@pytest.mark.parametrize('cls', [cls for cls in CLASSES if cls.__name__ not in WITHOUT])
+@pytest.mark.parametrize('cls', CLASSES)
 def test_class_has_an_example(cls):
     assert doctest.DocTestParser().get_examples(cls.__doc__)
 

@@ -145,7 +145,21 @@ class DenseDistillMixin(DistillMixin):
 
 @MODELS.register_module()
 class DistillSingleStageDetector(DenseDistillMixin, SingleStageDetector):
-    """A RetinaNet-like student; see :class:`DenseDistillMixin`."""
+    """A RetinaNet-like student; see :class:`DenseDistillMixin`.
+
+    Example:
+        >>> from mmengine.hub import get_config
+        >>> config = get_config('mmdet::retinanet/retinanet_r50_fpn_1x_coco.py').model
+        >>> teacher = 'mmdet::retinanet/retinanet_r101_fpn_1x_coco.py'
+        >>> config.update(
+        ...     type='DistillSingleStageDetector',
+        ...     teacher=dict(config=teacher, checkpoint='auto'),
+        ...     distill_losses=dict(loss_rank=dict(type='KendallRankLoss')),
+        ... )
+        >>> detector = MODELS.build(config)
+        >>> sorted({name.split('.')[0] for name in detector.state_dict()})  # no teacher
+        ['backbone', 'bbox_head', 'neck']
+    """
 
     family = SingleStageDetector
 
@@ -155,6 +169,19 @@ class DistillSingleStageInstanceSegmentor(DenseDistillMixin, SingleStageInstance
     """A YOLACT- or CondInst-like student, by the class logits of its box head.
 
     See :class:`DenseDistillMixin`.
+
+    Example:
+        >>> from mmengine.hub import get_config
+        >>> config = get_config('mmdet::yolact/yolact_r50_1xb8-55e_coco.py').model
+        >>> teacher = 'mmdet::yolact/yolact_r101_1xb8-55e_coco.py'
+        >>> config.update(
+        ...     type='DistillSingleStageInstanceSegmentor',
+        ...     teacher=dict(config=teacher, checkpoint='auto'),
+        ...     distill_losses=dict(loss_rank=dict(type='KendallRankLoss')),
+        ... )
+        >>> detector = MODELS.build(config)
+        >>> list(detector.distill_losses)
+        ['loss_rank']
     """
 
     family = SingleStageInstanceSegmentor

@@ -46,6 +46,19 @@ class DistillTwoStageDetector(DistillMixin, TwoStageDetector):
     its own features with its own extractor and head, which may differ in depth, channels and type.
     Cascade students are distilled at every stage, by the teacher's same stage and with the stage's
     loss weight. See :class:`~mmdet_kdrank.distillers.base.DistillMixin` for the arguments.
+
+    Example:
+        >>> from mmengine.hub import get_config
+        >>> config = get_config('mmdet::faster_rcnn/faster-rcnn_r50_fpn_1x_coco.py').model
+        >>> teacher = 'mmdet::faster_rcnn/faster-rcnn_r101_fpn_1x_coco.py'
+        >>> config.update(
+        ...     type='DistillTwoStageDetector',
+        ...     teacher=dict(config=teacher, checkpoint='auto'),
+        ...     distill_losses=dict(loss_rank=dict(type='KendallRankLoss')),
+        ... )
+        >>> detector = MODELS.build(config)
+        >>> sorted({name.split('.')[0] for name in detector.state_dict()})  # no teacher
+        ['backbone', 'neck', 'roi_head', 'rpn_head']
     """
 
     family = TwoStageDetector

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-if TYPE_CHECKING:
-    from mmdet_kdrank.environment.facts import Facts
+from mmdet_kdrank.environment.facts import Facts
 
 SETUP = 'run `make setup` in the checkout, which installs the pinned versions into .venv.'
 
