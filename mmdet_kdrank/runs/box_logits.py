@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from mmdet_kdrank.errors import ArgumentError, ArgumentTypeError
 from mmdet_kdrank.heads.class_output import ClassOutput, class_output
-from mmdet_kdrank.heads.prior_boxes import prior_boxes
+from mmdet_kdrank.heads.priors import prior_boxes
 from mmdet_kdrank.runs.validation import Validation
 from mmdet_kdrank.structures.class_alignment import align_classes
 from mmdet_kdrank.teachers.teacher import Teacher
