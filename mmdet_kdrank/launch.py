@@ -17,7 +17,7 @@ import torch
 from mmengine.config import Config
 
 from mmdet_kdrank.datasets.config_check import check_data
-from mmdet_kdrank.distillers.student_class import assert_nothing_lost
+from mmdet_kdrank.distillers.lost_overrides import assert_nothing_lost
 from mmdet_kdrank.hooks.resilience.stop_request import Stopped
 
 SKIP_CHECK = '--skip-data-check'

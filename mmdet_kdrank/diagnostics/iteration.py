@@ -116,7 +116,7 @@ class IterationWatch:
     def _detection(self, losses: dict[str, Any]) -> Tensor:
         """Sum of the student's own losses."""
         distilled = {name for _, values in self._heads for name in values}
-        distilled |= self.model.distill_features.keys()
+        distilled |= set(self.model.distill_features or ())
         own = [value for name, value in losses.items() if 'loss' in name and name not in distilled]
         return sum(sum(value) if isinstance(value, (list, tuple)) else value for value in own)
 

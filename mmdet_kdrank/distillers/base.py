@@ -118,9 +118,8 @@ class DistillMixin:
         models = dict(student=self, teacher=session.model)
         first = session.classes is None
         if first:
-            terms.features.require_saved()
             on_all_ranks(self._match)
-        with self.capture_student() as captured, terms.features.watch(self) as levels:
+        with self.capture_student() as captured, terms.watch_features(self) as levels:
             losses = super().loss(batch_inputs, batch_data_samples)
         features = session.features(batch_inputs, batch_data_samples)
         if first:

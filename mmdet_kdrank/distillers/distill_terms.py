@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence, Set
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,13 +68,13 @@ class DistillTerms:
         self.channels = channels
         self.entries = build_entries(distill_losses)
         self.losses = nn.ModuleDict({name: entry.loss for name, entry in self.entries.items()})
-        self.features = FeatureDistillation(distill_features or {})
-        if twice := self.entries.keys() & self.features.keys():
+        self.features = FeatureDistillation(distill_features) if distill_features else None
+        if twice := self.entries.keys() & set(self.features or ()):
             raise ArgumentError(
                 f'{", ".join(sorted(twice))} stands both in distill_losses and in '
                 'distill_features. Rename one: a name is one line of the log.'
             )
-        self.factors = dict.fromkeys([*self.entries, *self.features], 1.0)
+        self.factors = dict.fromkeys([*self.entries, *(self.features or ())], 1.0)
         """What a schedule multiplies each entry by; the configured weight comes on top."""
         with blamed_on('selector', 'Correct the type or the argument.'):
             self.selector: Callable[[DistillSamples], DistillSamples] = TASK_UTILS.build(selector)
@@ -83,6 +84,17 @@ class DistillTerms:
     def requires_boxes(self) -> bool:
         """Whether a loss asks for the boxes of the samples and for the ground truth."""
         return any(getattr(loss, 'requires_boxes', False) for loss in self.losses.values())
+
+    def watch_features(self, student: nn.Module) -> AbstractContextManager[list[Levels]]:
+        """Return a context that records the levels of the student's neck, where a loss needs them.
+
+        Args:
+            student: The student.
+
+        Raises:
+            RuntimeError: If adapters are trained and nobody saves them.
+        """
+        return nullcontext([]) if self.features is None else self.features.watch(student)
 
     def check_columns(self, classes: ClassAlignment, output: ClassOutput) -> None:
         """Refuse heads that leave one column of logits, where a loss needs two.
@@ -200,7 +212,7 @@ class DistillTerms:
         models: dict[Side, nn.Module],
         idle: Set[str],
     ) -> dict[str, Tensor]:
-        if not self.features:
+        if self.features is None:
             return {}
         values = self.features(student, teacher, self.factors, idle)
 
@@ -222,7 +234,7 @@ class DistillTerms:
             ValueError: If a name is taken.
         """
         if taken := losses.keys() & values.keys():
-            argument = 'distill_features' if taken & self.features.keys() else 'distill_losses'
+            argument = 'distill_features' if taken & set(self.features or ()) else 'distill_losses'
             raise ArgumentError(
                 f"{argument} has {', '.join(sorted(taken))}, a name that the student's own losses "
                 'use. Give the entry another name that contains "loss".'

@@ -92,11 +92,13 @@ class FeatureDistillation(nn.ModuleDict):
 
     @contextmanager
     def watch(self, student: nn.Module) -> Iterator[list[Levels]]:
-        """Record what the student's ``extract_feat`` returns, one entry a call."""
+        """Record what the student's ``extract_feat`` returns, one entry a call.
+
+        Raises:
+            RuntimeError: If adapters are trained and nobody saves them.
+        """
+        self.require_saved()
         calls: list[Levels] = []
-        if not self:
-            yield calls
-            return
         with watch_method(student, 'extract_feat', lambda _, levels: calls.append(levels)):
             yield calls
 
@@ -122,8 +124,6 @@ class FeatureDistillation(nn.ModuleDict):
             NotImplementedError: If the student did not compute its features once.
             ValueError: If the levels do not correspond.
         """
-        if not self:
-            return {}
         if len(calls) != 1:
             raise UnsupportedError(
                 f'The student called extract_feat {len(calls)} times in one training step, not '

@@ -17,8 +17,7 @@ from mmdet_kdrank.heads.declarations import reason_against
 from mmdet_kdrank.structures.class_alignment import ClassAlignment, align_classes, training_classes
 from mmdet_kdrank.teachers.dead_branches import cut_dead_branches
 from mmdet_kdrank.teachers.preprocessing import TeacherInput
-from mmdet_kdrank.teachers.shared_loading import load_on_all_ranks
-from mmdet_kdrank.teachers.teacher import Teacher, TeacherSource
+from mmdet_kdrank.teachers.teacher import Teacher, TeacherSource, load_on_all_ranks
 from mmdet_kdrank.teachers.verification import TeacherCheck
 
 HeadPair = tuple[ClassOutput, ClassOutput]
@@ -40,7 +39,8 @@ class TeacherSession:
 
     def __init__(self, teacher: dict | None) -> None:
         self.source = TeacherSource.from_config(teacher)
-        self.check = TeacherCheck.from_option(self.source.verify)
+        verify = self.source.verify
+        self.check = None if verify is False else TeacherCheck.from_option(verify)
         self.teacher: Teacher | None = None
         self.heads: list[HeadPair] = []
         self.classes: ClassAlignment | None = None

@@ -41,8 +41,8 @@ class DistillAdapterHook(Hook):
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Add the adapters, if there are any."""
-        states = distiller(runner, self).distill_features.adapters()
-        if states:
+        features = distiller(runner, self).distill_features
+        if features is not None and (states := features.adapters()):
             checkpoint[KEY] = {name: weights_to_cpu(state) for name, state in states.items()}
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
@@ -52,6 +52,8 @@ class DistillAdapterHook(Hook):
     def before_train(self, runner: Runner) -> None:
         """Take over what was loaded, on all ranks alike, and vouch for the saving."""
         features = distiller(runner, self).distill_features
+        if features is None:
+            return
         states = features.adapters()
         if states and self._loaded is not None:
             features.load_adapters(self._loaded)

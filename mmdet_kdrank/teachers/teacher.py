@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,12 +12,14 @@ from typing import Any
 import torch
 from mmdet.registry import DATASETS, MODELS
 from mmengine.config import Config, ConfigDict
+from mmengine.dist import all_gather_object, get_rank, get_world_size
 from mmengine.hub import get_config
 from mmengine.registry import DefaultScope
 from torch import Tensor, nn
 
 from mmdet_kdrank.checkpoints.detector_weights import checkpoint_meta, detector_weights
 from mmdet_kdrank.checkpoints.loading import load_checkpoint
+from mmdet_kdrank.distributed import on_all_ranks
 from mmdet_kdrank.errors import ArgumentError, ArgumentTypeError, CheckpointError, blamed_on
 from mmdet_kdrank.random_states import kept_random_states
 
@@ -172,6 +176,48 @@ class Teacher:
         yield
         if self.channels_last:
             self.model.to(memory_format=torch.channels_last)
+
+
+def load_on_all_ranks(source: TeacherSource) -> Teacher:
+    """Load the teacher on every rank, or on none.
+
+    On each machine one process goes first, so that a URL is fetched once there. With one rank it is
+    ``source.load()``.
+
+    Args:
+        source: Where the teacher comes from.
+
+    Returns:
+        This rank's own copy.
+
+    Raises:
+        Exception: What ``source.load()`` raises on this rank.
+        OtherRankError: If another rank could not load it.
+        ValueError: If the ranks have loaded different teachers.
+    """
+    if get_world_size() == 1:
+        return source.load()
+    goes_first = int(os.environ.get('LOCAL_RANK', get_rank())) == 0
+    early = on_all_ranks(lambda: source.load() if goes_first else None)
+    teacher = on_all_ranks(lambda: early or source.load())
+    identities = all_gather_object((_digest(teacher), teacher.classes))
+    for rank, identity in enumerate(identities):
+        if identity != identities[0]:
+            what = 'weights' if identity[0] != identities[0][0] else 'class names'
+            raise ArgumentError(
+                f'The teacher that rank {rank} of {len(identities)} loaded from '
+                f'{source.checkpoint} has other {what} than that of rank 0. Give every machine '
+                'the same file.'
+            )
+    return teacher
+
+
+def _digest(teacher: Teacher) -> str:
+    digest = hashlib.sha256()
+    for name, tensor in teacher.model.state_dict().items():
+        digest.update(name.encode())
+        digest.update(tensor.cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()
 
 
 def _load_strictly(model: nn.Module, checkpoint: dict, path: str, config: str) -> None:

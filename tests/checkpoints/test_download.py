@@ -18,8 +18,7 @@ from mmdet_kdrank.checkpoints.download import fetch, name_hash
 from mmdet_kdrank.checkpoints.loading import load_checkpoint
 from mmdet_kdrank.distributed import OtherRankError
 from mmdet_kdrank.errors import CheckpointError
-from mmdet_kdrank.teachers.shared_loading import load_on_all_ranks
-from mmdet_kdrank.teachers.teacher import Teacher
+from mmdet_kdrank.teachers.teacher import Teacher, load_on_all_ranks
 from tests.distributed.ranks import run_ranks
 
 

@@ -6,7 +6,6 @@ from mmdet.registry import MODELS
 from mmengine.hub import get_config
 
 from mmdet_kdrank.distillers import DistillSingleStageDetector, DistillTwoStageDetector
-from mmdet_kdrank.distillers.student_class import assert_nothing_lost
 from tests.detectors import FASTER, RETINA, distiller_config, small_config
 
 RTMDET = 'rtmdet/rtmdet_tiny_8xb32-300e_coco.py'
@@ -74,33 +73,3 @@ def test_refused_student_types(student_type, error, message):
 
 def test_dense_students_too():
     assert isinstance(distiller(RETINA, student_type='RetinaNet'), MODELS.get('RetinaNet'))
-
-
-def write_configs(folder, student, distiller):
-    (folder / 'stock.py').write_text(
-        f"_base_ = 'mmdet::{FASTER}'\nmodel = dict(type='{student}')\n"
-    )
-    path = folder / 'distil.py'
-    path.write_text(f"_base_ = './stock.py'\nmodel = dict({distiller})\n")
-    return str(path)
-
-
-@pytest.mark.parametrize(
-    ('student', 'distiller'),
-    [
-        ('FasterRCNN', "type='DistillTwoStageDetector'"),
-        ('CountingRCNN', "type='DistillTwoStageDetector', student_type='CountingRCNN'"),
-        ('CountingRCNN', "type='CountingRCNN'"),
-    ],
-)
-def test_configs_that_lose_nothing(tmp_path, student, distiller):
-    assert_nothing_lost(write_configs(tmp_path, student, distiller))
-
-
-def test_a_config_that_loses_an_override_is_refused(tmp_path):
-    config = write_configs(tmp_path, 'CountingRCNN', "type='DistillTwoStageDetector'")
-    with pytest.raises(
-        TypeError,
-        match="loses what CountingRCNN overrides: loss. Keep .* student_type='CountingRCNN'",
-    ):
-        assert_nothing_lost(config)

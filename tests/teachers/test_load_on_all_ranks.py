@@ -7,8 +7,7 @@ import os
 import pytest
 import torch
 
-from mmdet_kdrank.teachers.shared_loading import load_on_all_ranks
-from mmdet_kdrank.teachers.teacher import TeacherSource
+from mmdet_kdrank.teachers.teacher import TeacherSource, load_on_all_ranks
 from tests.detectors import RETINA, save_teacher, small_config
 from tests.distributed.ranks import run_ranks
 

@@ -1,0 +1,54 @@
+"""What a distilling config loses of the class of its student."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+
+from mmdet.registry import MODELS
+from mmengine.config import Config
+
+from mmdet_kdrank.errors import ArgumentTypeError
+
+
+def assert_nothing_lost(config: str) -> None:
+    """Refuse a config whose distiller drops what the class of its base config overrides.
+
+    A detector sees its own arguments alone: which class the base config named is only to be read
+    off the files, so this is for tools that are given one.
+
+    Args:
+        config: Path of a config file.
+
+    Raises:
+        TypeError: If the config's detector is a distiller without ``student_type`` and a config it
+            inherits from names a class that overrides something of MMDetection's base class.
+    """
+    model = Config.fromfile(config).get('model', {})
+    distiller = MODELS.get(model.get('type', ''))
+    if not hasattr(distiller, 'family') or model.get('student_type'):
+        return
+    detectors = (MODELS.get(name) for name in _base_detectors(config))
+    known = (cls for cls in detectors if cls is not None and not hasattr(cls, 'family'))
+    student = next(known, distiller.family)
+    lost = [
+        attribute
+        for attribute, value in inspect.getmembers(distiller.family)
+        if not attribute.startswith('_') and getattr(student, attribute, None) is not value
+    ]
+    if lost:
+        raise ArgumentTypeError(
+            f'{config} builds {distiller.__name__} over {distiller.family.__name__} and loses '
+            f'what {student.__name__} overrides: {", ".join(lost)}. Keep that class with '
+            f'student_type={student.__name__!r}.'
+        )
+
+
+def _base_detectors(config: str) -> Iterator[str]:
+    """Types of the detectors named by the configs that ``config`` inherits from, nearest first."""
+    for base in Config._get_base_files(config):
+        path, _ = Config._get_cfg_path(base, config)
+        name = Config.fromfile(path).get('model', {}).get('type')
+        if name:
+            yield name
+        yield from _base_detectors(path)
