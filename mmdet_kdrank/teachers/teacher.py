@@ -34,7 +34,7 @@ class TeacherSource:
             ``mmdet::`` config.
         channels_last: Whether the teacher computes with the channels innermost in memory.
         verify: Whether, or with which options, the teacher is evaluated before training, as of
-            :meth:`TeacherCheck.from_option <.verification.TeacherCheck.from_option>`.
+            :meth:`~mmdet_kdrank.teachers.verification.TeacherCheck.from_option`.
 
     Raises:
         TypeError: If the config or the checkpoint is neither.
