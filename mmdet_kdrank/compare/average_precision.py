@@ -22,8 +22,8 @@ class Matches:
         image: Index of each detection's image, (D,).
         label: Class of each detection, (D,).
         score: Of each detection, (D,).
-        true_positive: Whether it found an object that counts, (D, T).
-        ignored: Whether it counts for nothing, e.g. as it lies on a crowd, (D, T).
+        true_positive: Whether it matches an object that counts, (D, T).
+        ignored: Whether it counts neither way, for instance on a crowd, (D, T).
     """
 
     image_ids: np.ndarray
@@ -35,7 +35,7 @@ class Matches:
     ignored: np.ndarray
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """Return what is kept of them in a file."""
+        """Return the arrays that are kept in a file."""
         return {f'match_{field.name}': getattr(self, field.name) for field in fields(self)}
 
     @classmethod
@@ -51,7 +51,7 @@ class _Class:
     Args:
         column: Of the class among the positives.
         image: Of each detection, (D,).
-        ignored: Whether it counts for nothing, (D, T).
+        ignored: Whether it counts neither way, (D, T).
         hits: For each overlap the positions of those that are right.
     """
 
@@ -96,7 +96,7 @@ class WeightedAveragePrecision:
             ``mAP``, ``AP50`` and ``AP75``, (R,): means over the classes that have an object; NaN
             where none has.
         """
-        most = max((len(each.image) for each in self._classes), default=1)
+        most = max((len(group.image) for group in self._classes), default=1)
         rows = max(1, _CELLS // max(1, most))
         parts = [
             self._evaluate(weights[start : start + rows].astype(np.float64))
@@ -111,9 +111,9 @@ class WeightedAveragePrecision:
         present = objects > 0
         total = np.zeros((self._overlaps, len(weights)))
         by_image = np.ascontiguousarray(weights.T)
-        for each in self._classes:
-            number = np.where(present[:, each.column], objects[:, each.column], np.inf)
-            total += _of_class(each, by_image[each.image], number)
+        for group in self._classes:
+            number = np.where(present[:, group.column], objects[:, group.column], np.inf)
+            total += _of_class(group, by_image[group.image], number)
         count = present.sum(1)
         return np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
 
@@ -130,15 +130,15 @@ def _classes(matches: Matches) -> Iterator[_Class]:
             yield _Class(column, matches.image[chosen[:end]], matches.ignored[chosen[:end]], hits)
 
 
-def _of_class(each: _Class, weights: np.ndarray, objects: np.ndarray) -> np.ndarray:
-    """Average precision at each overlap, (T, R), of a class's detections with weights (D, R)."""
-    counted = None if each.ignored.any() else np.cumsum(weights, axis=0)
-    values = np.zeros((len(each.hits), weights.shape[1]))
-    for overlap, hits in enumerate(each.hits):
+def _of_class(group: _Class, weights: np.ndarray, objects: np.ndarray) -> np.ndarray:
+    """Return the AP at each overlap, (T, R), of a class whose detections have weights (D, R)."""
+    counted = None if group.ignored.any() else np.cumsum(weights, axis=0)
+    values = np.zeros((len(group.hits), weights.shape[1]))
+    for overlap, hits in enumerate(group.hits):
         if not len(hits):
             continue
         if counted is None:
-            seen = np.cumsum(weights * ~each.ignored[:, overlap, None], axis=0)[hits]
+            seen = np.cumsum(weights * ~group.ignored[:, overlap, None], axis=0)[hits]
         else:
             seen = counted[hits]
         right = np.cumsum(weights[hits], axis=0)

@@ -1,4 +1,4 @@
-"""Whether a detector's scores are the shares in which it is right."""
+"""How far a detector's scores are from the shares of detections that are right."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ MIN_SCORE, BINS = 0.05, 15
 def calibration_counts(matches: Matches) -> np.ndarray:
     """Count detections by image and by their score.
 
-    Those with a score of at least 0.05 count that COCO's rules do not ignore; right is what found
-    an object of its class at an overlap (IoU) of 0.5.
+    Detections with a score of at least 0.05 count, unless COCO's rules ignore them. Right is one
+    that matches an object of its class at an IoU of 0.5.
 
     Args:
         matches: Of a run.

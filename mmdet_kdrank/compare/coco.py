@@ -31,7 +31,7 @@ def category_ids(coco: COCO, classes: Sequence[str]) -> list[int]:
 
 
 class Detections:
-    """Boxes that a detector found, in the pixels of the original images.
+    """A detector's boxes, in pixels of the original images.
 
     Args:
         coco: Annotations.
@@ -43,16 +43,16 @@ class Detections:
         self._rows: list[np.ndarray] = []
 
     def add(self, samples: Sequence[DetDataSample]) -> None:
-        """Add what a detector made of a batch."""
+        """Add the predictions on a batch."""
         for sample in samples:
-            found = sample.pred_instances.cpu().numpy()
-            corners = np.asarray(found.bboxes, dtype=np.float64)
+            predicted = sample.pred_instances.cpu().numpy()
+            corners = np.asarray(predicted.bboxes, dtype=np.float64)
             rows = np.empty((len(corners), 7))
             rows[:, 0] = sample.img_id
             rows[:, 1:3] = corners[:, :2]
             rows[:, 3:5] = corners[:, 2:] - corners[:, :2]
-            rows[:, 5] = found.scores
-            rows[:, 6] = self._categories[found.labels]
+            rows[:, 5] = predicted.scores
+            rows[:, 6] = self._categories[predicted.labels]
             self._rows.append(rows)
 
     def table(self) -> np.ndarray:
@@ -60,7 +60,7 @@ class Detections:
         return np.concatenate([np.empty((0, 7)), *self._rows])
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """Return what is kept of them in a file."""
+        """Return the arrays that are kept in a file."""
         table = self.table()
         return {
             'detection_image_id': table[:, 0].astype(np.int64),
@@ -90,11 +90,11 @@ def evaluate_boxes(
     categories = category_ids(coco, classes)
     table = detections.table()
     with quietly():
-        found = coco.loadRes(table) if len(table) else COCO()
+        predicted = coco.loadRes(table) if len(table) else COCO()
         if not len(table):  # which pycocotools' loadRes does not take
-            found.dataset = {**coco.dataset, 'annotations': []}
-            found.createIndex()
-        evaluation = COCOeval(coco, found, 'bbox')
+            predicted.dataset = {**coco.dataset, 'annotations': []}
+            predicted.createIndex()
+        evaluation = COCOeval(coco, predicted, 'bbox')
         evaluation.params.catIds = categories
         evaluation.evaluate()
         evaluation.accumulate()

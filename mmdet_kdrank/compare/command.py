@@ -30,7 +30,7 @@ def main(root: Path, arguments: list[str] | None = None) -> int:
         arguments: Of the command line; default ``sys.argv[1:]``.
 
     Returns:
-        Exit status.
+        The exit status.
     """
     args = _parser().parse_args(arguments)
     try:
@@ -53,13 +53,13 @@ def main(root: Path, arguments: list[str] | None = None) -> int:
 
 
 def run(plan: Plan, runs: Sequence[Run], root: Path, jobs: int | None = None) -> None:
-    """Do what is missing of a comparison's trainings and evaluations.
+    """Do the trainings and evaluations of a comparison that are not done yet.
 
     Args:
-        plan: What is compared.
-        runs: What it takes.
+        plan: The comparison.
+        runs: All of its runs.
         root: Folder with ``tools/``.
-        jobs: How many side by side; default one a GPU, or one a core.
+        jobs: Number of processes side by side; default one for each GPU, or for each core.
 
     Raises:
         FileNotFoundError: If a teacher's checkpoint does not exist.
@@ -68,16 +68,16 @@ def run(plan: Plan, runs: Sequence[Run], root: Path, jobs: int | None = None) ->
     slots = _slots(jobs)
     plan.assert_teachers_exist()
     with exclusive(plan.folder) as lock:
-        if plan.pictures and write_shapes(plan.data, plan.pictures):
-            print(f'Pictures written to {plan.data}', flush=True)
-        kept = sum(each.is_done() for each in runs)
+        if plan.images and write_shapes(plan.data, plan.images):
+            print(f'Images written to {plan.data}', flush=True)
+        kept = sum(run.is_done() for run in runs)
         print(f'{plan.name}: {len(runs)} runs, {kept} kept, {len(slots)} at a time', flush=True)
-        every = [job for each in runs for job in each.jobs]
-        run_jobs(every, slots, root, lock, line=Progress(runs, len(slots)))
+        every_job = [job for run in runs for job in run.jobs]
+        run_jobs(every_job, slots, root, lock, line=Progress(runs, len(slots)))
 
 
 def _slots(jobs: int | None) -> list[dict[str, str]]:
-    """One thread a process: the results do not depend on how many run at a time."""
+    """Give each process one thread, so that results do not depend on how many run at a time."""
     if jobs is not None and jobs < 1:
         raise ArgumentError(f'--jobs {jobs} must be at least 1.')
     slot = {'OMP_NUM_THREADS': '1'}
@@ -100,16 +100,14 @@ def _plan(args: argparse.Namespace) -> Plan:
     if args.plan:
         if args.configs:
             raise ArgumentError('Give configs or --plan, not both: a plan names its configs.')
-        plan = read_plan(args.plan, args.seeds, args.work_dir, args.baseline, args.cfg_options)
-    else:
-        seeds = 3 if args.seeds is None else args.seeds
-        plan = plan_of_configs(args.configs, seeds, args.work_dir, args.baseline, args.cfg_options)
-    return plan
+        return read_plan(args.plan, args.seeds, args.work_dir, args.baseline, args.cfg_options)
+    seeds = 3 if args.seeds is None else args.seeds
+    return plan_of_configs(args.configs, seeds, args.work_dir, args.baseline, args.cfg_options)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        description='Train configs with the same seeds and say what their differences are worth.'
+        description='Train configs with the same seeds and tell whether they really differ.'
     )
     parser.add_argument('configs', nargs='*', metavar='CONFIG', help='two or more')
     parser.add_argument('--plan', help='file with variants, seeds and options, instead of configs')

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from mmdet_kdrank.compare.run_samples import COMPARED
 from mmdet_kdrank.files.markdown import markdown_table
 
 _COLUMNS = (
@@ -21,13 +22,9 @@ _COLUMNS = (
     ('peak_cuda_memory_mib', 'GPU memory, MiB', 1, 0),
     ('iterations', 'iterations', 1, 0),
 )
-_DIFFERENCES = (
-    ('mAP', 'mAP', 100, 2),
-    ('AP50', 'AP50', 100, 2),
-    ('AP75', 'AP75', 100, 2),
-    ('tau', 'τ', 1, 4),
-    ('top1', 'top-1, %', 100, 2),
-    ('ECE', 'ECE, %', 100, 2),
+# Differences are smaller than what they are of, so that they are shown with one more digit.
+_DIFFERENCES = tuple(
+    (key, title, scale, digits + 1) for key, title, scale, digits in _COLUMNS if key in COMPARED
 )
 _UNKNOWN = '–'
 
@@ -51,35 +48,30 @@ def format_tables(results: dict) -> str:
 
 
 def variant_table(results: dict) -> str:
-    """Lay out the mean and the standard deviation of every measure.
+    """Lay out the mean and the standard deviation of every measure: a row for each variant.
 
     Args:
-        results: The content of ``results.json``.
-
-    Returns:
-        A Markdown table, a row a variant, the teacher first.
+        results: The content of ``results.json``; its teacher comes first.
     """
-    summaries = {name: each['summary'] for name, each in results['variants'].items()}
+    summaries = {name: variant['summary'] for name, variant in results['variants'].items()}
     if results['teacher']:
         summaries = {'teacher': results['teacher']['summary'], **summaries}
-    shown = [column for column in _COLUMNS if any(column[0] in each for each in summaries.values())]
+    logged = {key for summary in summaries.values() for key in summary}
+    shown = [column for column in _COLUMNS if column[0] in logged]
     rows = []
     for name, summary in summaries.items():
         count = summary['mAP']['n'] if 'mAP' in summary else 0
         cells = [_mean(summary.get(key), scale, digits) for key, _, scale, digits in shown]
-        rows.append([name, str(count), *cells])
+        rows.append([name, count, *cells])
     header = ['variant', 'seeds', *(title for _, title, _, _ in shown)]
     return markdown_table(header, rows, numbers=True)
 
 
 def pair_table(results: dict) -> str:
-    """Lay out the differences of the pairs, with the quoted intervals.
+    """Lay out the differences with the quoted intervals: a row for each pair.
 
     Args:
         results: The content of ``results.json``.
-
-    Returns:
-        A Markdown table, a row a pair.
     """
     rows = []
     for pair in results['pairs']:
@@ -88,21 +80,20 @@ def pair_table(results: dict) -> str:
             _difference(measures.get(key), scale, digits) for key, _, scale, digits in _DIFFERENCES
         ]
         cells.insert(1, _holm(measures.get('mAP')))
-        rows.append([f'{pair["variant"]} − {pair["reference"]}', str(len(pair['seeds'])), *cells])
+        rows.append([f'{pair["variant"]} − {pair["reference"]}', len(pair['seeds']), *cells])
     first, *others = (title for _, title, _, _ in _DIFFERENCES)
     header = ['difference', 'seeds', first, "its p, Holm's", *others]
     return markdown_table(header, rows, numbers=True)
 
 
 def short_table(several: Mapping[str, dict]) -> str:
-    """Lay out the mAP of several comparisons side by side.
+    """Lay out the mAP of several comparisons side by side: a row for each variant.
+
+    It shows means with standard deviations over the seeds, and the differences to the baseline
+    with the quoted 95 % intervals.
 
     Args:
         several: Contents of ``results.json`` by the title of their columns.
-
-    Returns:
-        A Markdown table, a row a variant: means with standard deviations over the seeds, and the
-        differences to the baseline with the quoted 95 % intervals.
     """
     header = ['variant']
     for title, results in several.items():
@@ -128,23 +119,20 @@ def _short(name: str, results: dict) -> tuple[str, str]:
 
 
 def format_origin(results: dict) -> str:
-    """Say when, on what and with which commits and versions the runs were made.
+    """Write a paragraph about the dates, hardware, commits and versions of the runs.
 
     Args:
         results: The content of ``results.json``.
-
-    Returns:
-        One paragraph.
     """
     versions = ', '.join(
-        f'{name} {" and ".join(found)}' for name, found in results['versions'].items()
+        f'{name} {" and ".join(numbers)}' for name, numbers in results['versions'].items()
     )
     first, last = (date[:16].replace('T', ' ') for date in results['dates'])
-    again = results['started_again']
-    resumed = f' Stopped and gone on with: {again}.' if again else ''
+    resumed = results['started_again']
+    note = f' Stopped and resumed: {resumed}.' if resumed else ''
     return (
         f'Runs evaluated from {first} to {last} UTC on {" and ".join(results["hardware"])}; '
-        f'{versions}. Commits of the trainings: {", ".join(results["commits"])}.{resumed} '
+        f'{versions}. Commits of the trainings: {", ".join(results["commits"])}.{note} '
         f'Seeds: {", ".join(map(str, results["seeds"]))}.'
     )
 
@@ -155,12 +143,9 @@ def _variants(results: dict) -> list[str]:
         'of the test set. τ and top-1: agreement with the teacher in ranking the classes of the '
         'annotated boxes. ECE: expected calibration error of the class scores.'
     )
-    return ['## Variants', variant_table(results), legend, *_without_teacher(results)]
-
-
-def _without_teacher(results: dict) -> list[str]:
     reason = results['no_agreement']
-    return [f'No τ and top-1: {reason}'] if reason else []
+    missing = [f'No τ and top-1: {reason}'] if reason else []
+    return ['## Variants', variant_table(results), legend, *missing]
 
 
 def _pairs(results: dict) -> list[str]:
@@ -168,13 +153,13 @@ def _pairs(results: dict) -> list[str]:
     if any(len(pair['seeds']) > 1 for pair in results['pairs']):
         parts.append(
             'Mean difference between runs of the same seed, [95 % interval] and p-value, seeds and '
-            'images both taken as drawn by chance. p is not adjusted for the number of pairs; '
-            "Holm's, of the mAP, is."
+            "images both taken as drawn by chance. Holm's p, of the mAP, is adjusted for the "
+            'number of pairs; the others are not.'
         )
     if any(len(pair['seeds']) < 2 for pair in results['pairs']):
         parts.append(
-            'One seed tells nothing of the spread between seeds, so there is no interval: two '
-            'seeds are needed, and five or more are worth having.'
+            'One seed shows no spread between seeds, so there is no interval: use two seeds at '
+            'least, and better five or more.'
         )
     return parts
 
@@ -199,15 +184,14 @@ def _intervals(results: dict) -> list[str]:
 
 
 def _classes(results: dict) -> list[str]:
-    variants = results['variants']
-    tables = {name: each['per_class'] for name, each in variants.items() if each['per_class']}
-    names = next(iter(tables.values()))
+    variants = results['variants'].items()
+    by_class = {name: variant['per_class'] for name, variant in variants if variant['per_class']}
     rows = [
-        [name, *(_number(table[name], 100, 1) for table in tables.values())]
-        for name, value in names.items()
+        [label, *(_number(values[label], 100, 1) for values in by_class.values())]
+        for label, value in next(iter(by_class.values())).items()
         if value is not None
     ]
-    table = markdown_table(['class', *tables], rows, numbers=True)
+    table = markdown_table(['class', *by_class], rows, numbers=True)
     return ['## AP by class', table, 'Means over the seeds, in points.']
 
 

@@ -21,7 +21,7 @@ from mmdet_kdrank.compare.calibration import calibration_error
 from mmdet_kdrank.compare.coco import Detections, evaluate_boxes, quietly
 from mmdet_kdrank.compare.experiment import RESULT, SAMPLES
 from mmdet_kdrank.compare.run_settings import coco_metric
-from mmdet_kdrank.compare.teacher_agreement import Reference
+from mmdet_kdrank.compare.teacher_agreement import TeacherAgreement
 from mmdet_kdrank.errors import CheckpointError
 from mmdet_kdrank.files.atomic import replacing
 from mmdet_kdrank.runs.provenance import commit, provenance
@@ -32,7 +32,7 @@ from mmdet_kdrank.teachers.teacher import TeacherSource
 def evaluate(
     folder: Path, config: Path, checkpoint: Path, seed: int, teacher: tuple[str, str] | None
 ) -> dict:
-    """Run a detector on its test set and write what it found.
+    """Run a detector on its test set and write its measures and detections.
 
     Args:
         folder: Of its training; gets ``result.json`` and ``samples.npz``.
@@ -52,17 +52,18 @@ def evaluate(
         coco = COCO(coco_metric(settings, str(config))['ann_file'])
     classes = loader.dataset.metainfo['classes']
     detector = load_strictly(settings.model, checkpoint).to(device).eval()
-    reference = None
+    comparison = None
     if teacher:
-        reference = Reference(TeacherSource(*teacher).load(), detector, classes, coco, device)
+        loaded = TeacherSource(*teacher).load()
+        comparison = TeacherAgreement(loaded, detector, classes, coco, device)
     detections = Detections(coco, classes)
     with torch.no_grad():
         for batch in loader:
             detections.add(detector.test_step(batch))
-            if reference:
-                reference.add(batch)
+            if comparison:
+                comparison.add(batch)
     measures, matches = evaluate_boxes(coco, classes, detections)
-    agreement = reference.result() if reference else {}
+    agreement = comparison.result() if comparison else {}
     scalars = read_scalars(folder)
     state = json.loads((folder / 'train.json').read_text())
     seconds = seconds_per_iteration(scalars)
@@ -72,8 +73,8 @@ def evaluate(
         **{key: agreement[key] for key in ('tau', 'top1', 'boxes', 'reason') if key in agreement},
         'seconds_per_iteration': None if math.isnan(seconds) else seconds,
         'peak_memory_mib': state['peak_memory'],
-        'peak_cuda_memory_mib': max((each.get('memory', 0) for each in scalars), default=0) or None,
-        'iterations': max((each['step'] for each in scalars if 'loss' in each), default=0),
+        'peak_cuda_memory_mib': max((row.get('memory', 0) for row in scalars), default=0) or None,
+        'iterations': max((row['step'] for row in scalars if 'loss' in row), default=0),
         'starts': state['starts'],
         'seed': seed,
         'fingerprint': state['fingerprint'],

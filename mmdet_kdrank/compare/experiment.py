@@ -30,13 +30,13 @@ _FORMAT = 2  # raised with every change of what an evaluation writes
 
 
 class SeedTraining(Training):
-    """A training whose whole config is written beside its folder, as ``FOLDER.py``.
+    """A training whose whole config is written alongside its folder, as ``FOLDER.py``.
 
     Args:
-        name: As messages call it, and the path of its folder in ``base``.
+        name: In messages, and the path of its folder in ``base``.
         settings: The whole config.
         base: Folder of the comparison.
-        depends: What else the result depends on.
+        depends: A text of everything else that the result depends on.
         after: The teacher's training, where one comes first.
     """
 
@@ -55,15 +55,12 @@ class SeedTraining(Training):
 
     @cached_property
     def fingerprint(self) -> str:
-        """Short hash of all that decides the result.
-
-        The comparison's folder may be moved, and the one that the command runs in.
-        """
+        """Short hash of all that decides the result, whatever folders the comparison moves to."""
         content = [self.settings.to_dict(), self.depends, _TRAINING_FORMAT]
         return fingerprint(portable_json(content, self._base))
 
     def command(self, root: Path) -> list[str]:
-        """Return the command line; its config is written by the way."""
+        """Write the config, and return the command line."""
         self.config.parent.mkdir(parents=True, exist_ok=True)
         with replacing(self.config) as part:
             part.write_text(self.settings.pretty_text)
@@ -74,10 +71,10 @@ class Evaluation(Job):
     """The last checkpoint of a training on its test set, measured against the teacher.
 
     Args:
-        training: Whose checkpoint.
-        teacher: ``config``, ``checkpoint`` and what else identifies it; None without.
+        training: The training.
+        teacher: ``config``, ``checkpoint`` and ``fingerprint``; None without a teacher.
         seed: Of the training.
-        after: Jobs that must be done before, beside the training.
+        after: Further jobs that must be done before.
     """
 
     kind = 'evaluate'
@@ -116,7 +113,7 @@ class Evaluation(Job):
             (self.folder / name).unlink(missing_ok=True)
 
     def progress(self) -> str:
-        """Say that it runs: it takes little time beside its training."""
+        """Name it: it takes little time compared with its training."""
         return self.name
 
 
@@ -127,8 +124,8 @@ class Run:
     Args:
         variant: Its name.
         seed: Of all its random numbers.
-        training: What makes the checkpoint.
-        evaluation: What makes the result.
+        training: Makes the checkpoint.
+        evaluation: Makes the result.
     """
 
     variant: str
@@ -142,26 +139,20 @@ class Run:
         return self.training, self.evaluation
 
     def is_done(self) -> bool:
-        """Whether its result is there."""
+        """Whether it has its result."""
         return self.training.is_done() and self.evaluation.is_done()
 
     def result(self) -> dict:
-        """Return what the evaluation found."""
+        """Return the content of the evaluation's ``result.json``."""
         return json.loads((self.training.folder / RESULT).read_text())
 
 
 def runs_of(plan: Plan) -> list[Run]:
-    """List what a plan takes: the teacher, then seed by seed all variants.
+    """List the runs of a plan in the order of their start: the teacher, then seed by seed.
 
     In this order an early stop leaves whole pairs.
-
-    Args:
-        plan: What is compared.
-
-    Returns:
-        Runs in the order in which they are to be started.
     """
-    data = repr(plan.pictures.manifest()) if plan.pictures else _annotations_of(plan)
+    data = repr(plan.images.manifest()) if plan.images else _annotations_of(plan)
     runs: list[Run] = []
     source, before = None, ()
     if plan.teacher is None:
@@ -196,11 +187,9 @@ def runs_of(plan: Plan) -> list[Run]:
 
 
 def _teacher_of(plan: Plan) -> dict[str, str] | None:
-    """Return the one teacher that the variants' configs name, None where there is not one."""
-    named = [
-        teacher for config in plan.variants.values() if (teacher := config.model.get('teacher'))
-    ]
-    teachers = {(str(each['config']), str(each.get('checkpoint'))) for each in named}
+    """Return the teacher that the variants' configs name; None where they name none or several."""
+    named = list(filter(None, (config.model.get('teacher') for config in plan.variants.values())))
+    teachers = {(str(source['config']), str(source.get('checkpoint'))) for source in named}
     if len(teachers) != 1 or not isinstance(named[0]['config'], str):
         return None
     config, checkpoint = teachers.pop()
@@ -212,12 +201,12 @@ def _teacher_of(plan: Plan) -> dict[str, str] | None:
 
 
 def _annotations_of(plan: Plan) -> str:
-    """Return what identifies the annotation files, which all variants share."""
+    """Return the hashes of the annotation files, which all variants share."""
     return ' '.join(map(_content, annotation_files(next(iter(plan.variants.values())))))
 
 
 def _content(path: Path | str | None) -> str:
-    """Hash of a file; empty for what is none, such as a URL."""
+    """Return the hash of a file; empty where the path is not a file, but for instance a URL."""
     file = Path(path or '').expanduser()
     return _digest(file, file.stat().st_mtime_ns) if file.is_file() else ''
 

@@ -28,13 +28,13 @@ class Plan:
     Args:
         name: Title of its tables.
         folder: Where everything is written.
-        seeds: One training of every variant for each.
-        variants: Whole configs by the variant's name; ``randomness.seed`` is still to come.
-        baseline: Variant that each other one is compared with.
+        seeds: Every variant is trained once with each.
+        variants: Whole configs by the variant's name, still without ``randomness.seed``.
+        baseline: Variant that the others are compared with.
         pairs: Further pairs, (variant, reference).
         teacher: Config of the teacher that is trained first; None where the variants' configs
             name a teacher, or have none.
-        pictures: The embedded data set; None where the configs name another.
+        images: The embedded data set; None where the configs name another.
 
     Raises:
         ValueError: If there are fewer than two variants, one whose name cannot be a folder's, no
@@ -49,7 +49,7 @@ class Plan:
     baseline: str
     pairs: tuple[tuple[str, str], ...] = ()
     teacher: Config | None = None
-    pictures: ShapesSpec | None = None
+    images: ShapesSpec | None = None
 
     def __post_init__(self) -> None:
         if len(self.variants) < 2:
@@ -113,17 +113,14 @@ def read_plan(
     baseline: str = '',
     options: Mapping[str, Any] | None = None,
 ) -> Plan:
-    """Read a plan, a config file in MMEngine's manner.
+    """Read a plan, which is a config file of MMEngine.
 
     Args:
         path: Of the file. Paths of configs in it are relative to the folder of the command.
-        seeds: Replaces the plan's: the first so many of its list, or from 0 on.
+        seeds: Number of seeds: the first of the plan's list, or those from 0 on.
         folder: Replaces the plan's ``work_dir``, by default ``work_dirs/compare/NAME``.
         baseline: Replaces the plan's.
         options: Further overrides for all variants.
-
-    Returns:
-        The plan.
 
     Raises:
         FileNotFoundError: If the file or a config does not exist.
@@ -141,10 +138,10 @@ def read_plan(
         )
     name = content.get('name', Path(path).stem)
     folder = Path(folder or content.get('work_dir') or f'work_dirs/compare/{name}').absolute()
-    pictures = None
+    images = None
     if 'shapes' in content:
         with blamed_on(f'{path}: shapes', 'It takes seed, num_train, num_val and size.'):
-            pictures = ShapesSpec(**content['shapes'])
+            images = ShapesSpec(**content['shapes'])
     teacher = None
     if 'teacher' in content:
         teacher = _entry(f'{path}: teacher', content['teacher'], {})
@@ -153,7 +150,7 @@ def read_plan(
         key: _entry(f'{path}: variants.{key}', entry, content.get('options', {}), options)
         for key, entry in content['variants'].items()
     }
-    if pictures:
+    if images:
         for config in (*variants.values(), *([teacher] if teacher else ())):
             config.merge_from_dict(shapes_options(folder / 'shapes'))
     return Plan(
@@ -164,7 +161,7 @@ def read_plan(
         baseline=baseline or content.get('baseline') or next(iter(variants), ''),
         pairs=tuple(tuple(pair) for pair in content.get('pairs', ())),
         teacher=teacher,
-        pictures=pictures,
+        images=images,
     )
 
 
@@ -175,17 +172,14 @@ def plan_of_configs(
     baseline: str = '',
     options: Mapping[str, Any] | None = None,
 ) -> Plan:
-    """Make a plan of configs as they are.
+    """Make a plan of configs without a plan's file.
 
     Args:
-        paths: Of the configs, or ``mmdet::`` names; a variant is called as its file.
-        seeds: How many, from 0 on.
+        paths: Of the configs, or ``mmdet::`` names; a variant has the name of its file.
+        seeds: Number of seeds, from 0 on.
         folder: Where everything is written, by default ``work_dirs/compare/FIRST-SECOND…``.
         baseline: Name or path of one of them, by default the first.
         options: Overrides for all of them.
-
-    Returns:
-        The plan.
 
     Raises:
         ValueError: If two files have the same name, or as :class:`Plan` says.
@@ -232,11 +226,11 @@ def _seeds(wanted: int | None, planned: int | Sequence[int]) -> tuple[int, ...]:
 
 
 def _assert_same_data(name: str, config: Config, other_name: str, other: Config) -> None:
-    ours, theirs = data_of(config), data_of(other)
-    for key in {**ours, **theirs}:
-        if ours.get(key) != theirs.get(key):
+    data, other_data = data_of(config), data_of(other)
+    for key in {**data, **other_data}:
+        if data.get(key) != other_data.get(key):
             raise ArgumentError(
-                f'{name} and {other_name} have different data: {key} is {ours.get(key)!r} and '
-                f'{theirs.get(key)!r}. Their difference would be that of the data as well; give '
-                'both the same.'
+                f'{name} and {other_name} have different data: {key} is {data.get(key)!r} and '
+                f'{other_data.get(key)!r}. Their difference would be that of the data as well; '
+                'give both the same.'
             )

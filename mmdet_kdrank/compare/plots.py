@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from mmdet_kdrank.runs.scalars import MEAN_AP, curve
 
 
 def plot_differences(pairs: list[dict], path: Path) -> bool:
-    """Plot the mean difference in mAP of each pair with what is quoted of it, and each seed's.
+    """Plot the mean difference in mAP of each pair, its quoted interval, and each seed's.
 
     Args:
         pairs: Those of ``results.json``.
-        path: Picture file to write.
+        path: Image file to write.
 
     Returns:
         Whether there was anything to plot.
@@ -29,7 +30,7 @@ def plot_differences(pairs: list[dict], path: Path) -> bool:
         measure = pair['measures']['mAP']
         mean, quoted = measure['difference'], measure.get('intervals', {}).get('quoted')
         axis.plot(
-            [100 * each for each in measure['per_seed']],
+            [100 * value for value in measure['per_seed']],
             [row + 0.18] * len(measure['per_seed']),
             linestyle='none',
             marker='|',
@@ -54,12 +55,12 @@ def plot_seeds(values: Mapping[str, Mapping[int, float]], path: Path) -> None:
 
     Args:
         values: mAP by variant and seed.
-        path: Picture file to write.
+        path: Image file to write.
     """
     names = list(values)
     figure = Figure(figsize=(2 + min(1.1 * len(names), 12), 4), layout='constrained')
     axis = figure.subplots()
-    seeds = sorted({seed for each in values.values() for seed in each})
+    seeds = sorted({seed for by_seed in values.values() for seed in by_seed})
     for number, seed in enumerate(seeds):
         points = [
             (column, 100 * values[name][seed])
@@ -78,13 +79,13 @@ def plot_validation(scalars: Mapping[str, list[list[dict[str, float]]]], path: P
 
     Args:
         scalars: Records of each run by variant.
-        path: Picture file to write.
+        path: Image file to write.
 
     Returns:
         Whether any run was validated more than once.
     """
     curves = {
-        name: [found for records in runs if len((found := curve(records, MEAN_AP))[0]) > 1]
+        name: [points for records in runs if len((points := curve(records, MEAN_AP))[0]) > 1]
         for name, runs in scalars.items()
     }
     if not any(curves.values()):
@@ -96,9 +97,7 @@ def plot_validation(scalars: Mapping[str, list[list[dict[str, float]]]], path: P
             axis.plot(steps, [100 * value for value in values], color=f'C{number}', alpha=0.25)
         # A mean over other seeds at another step would be another curve.
         if runs and all(steps == runs[0][0] for steps, _ in runs):
-            means = [
-                100 * sum(each) / len(runs) for each in zip(*(v for _, v in runs), strict=True)
-            ]
+            means = 100 * np.mean([values for _, values in runs], axis=0)
             axis.plot(runs[0][0], means, color=f'C{number}', linewidth=2, label=name)
     axis.set(xlabel='iteration, or epoch', ylabel='mAP on the validation set, points')
     axis.grid(alpha=0.3)

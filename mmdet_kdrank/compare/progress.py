@@ -1,4 +1,4 @@
-"""The one line that says how far a comparison is."""
+"""The line of a comparison's progress."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _EPOCH = re.compile(r'Epoch\(train\)\s+\[\d+\]\[\s*\d+/(\d+)\]')
 class Progress:
     """Counts finished runs and estimates the time that the others take.
 
-    The estimate takes the wall time of the iterations that this command has seen, validation and
-    checkpoints included; runs that have not begun are taken to last as long as the others do.
+    The estimate is made of the wall time of the iterations since this command began, validation
+    and checkpoints included. A run that has not begun is expected to last as long as the others.
 
     Args:
         runs: All of the comparison.
-        slots: How many go side by side.
+        slots: How many run side by side.
     """
 
     def __init__(self, runs: Sequence[Run], slots: int) -> None:
@@ -33,7 +33,7 @@ class Progress:
         self._done = {run for run in runs if run.is_done()}
 
     def __call__(self, running: Sequence[Job]) -> str:
-        """Make the line for the jobs that run."""
+        """Return the line for the jobs that run."""
         self._done |= {run for run in self._runs if run not in self._done and run.is_done()}
         shown = [self._state(job) for job in running[:_MOST_JOBS]]
         if len(running) > _MOST_JOBS:
@@ -71,8 +71,8 @@ class Progress:
 
 
 def _step(run: Run) -> int:
-    steps = [each['step'] for each in read_scalars(run.training.folder) if 'loss' in each]
-    return max(steps, default=0)
+    records = read_scalars(run.training.folder)
+    return max((record['step'] for record in records if 'loss' in record), default=0)
 
 
 def _length(run: Run) -> int | None:
@@ -83,8 +83,8 @@ def _length(run: Run) -> int | None:
     if run.training.log.is_file():
         with run.training.log.open(errors='replace') as lines:
             for line in lines:
-                if found := _EPOCH.search(line):
-                    return loop.max_epochs * int(found.group(1))
+                if match := _EPOCH.search(line):
+                    return loop.max_epochs * int(match.group(1))
     return None
 
 

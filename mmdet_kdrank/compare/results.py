@@ -17,7 +17,7 @@ from mmdet_kdrank.runs.scalars import read_scalars
 
 
 def results_of(plan: Plan, runs: Sequence[Run]) -> dict:
-    """Put together all that a comparison found.
+    """Put together all results of a comparison.
 
     Args:
         plan: What is compared.
@@ -42,7 +42,7 @@ def results_of(plan: Plan, runs: Sequence[Run]) -> dict:
     pairs = [statistics.pair(*pair) for pair in plan.comparisons]
     adjust_for_number(pairs)
     settings = {name: config.to_dict() for name, config in plan.variants.items()}
-    students = [result for each in variants.values() for result in each['runs'].values()]
+    students = [run for variant in variants.values() for run in variant['runs'].values()]
     return {
         'name': plan.name,
         'baseline': plan.baseline,
@@ -55,7 +55,7 @@ def results_of(plan: Plan, runs: Sequence[Run]) -> dict:
         'pairs': pairs,
         'bootstrap': statistics.bootstrap,
         'settings': json.loads(portable_json(settings, plan.folder)),
-        'pictures': plan.pictures and plan.pictures.manifest(),
+        'pictures': plan.images and plan.images.manifest(),
         **_origin([*students, *teacher.values()]),
     }
 
@@ -85,8 +85,8 @@ def write_report(plan: Plan, runs: Sequence[Run], out: Path | None = None) -> li
     files['table.md'].write_text(format_tables(results), encoding='utf-8')
     plot_differences(results['pairs'], files['differences.png'])
     by_seed = {
-        name: {seed: result['mAP'] for seed, result in each['runs'].items()}
-        for name, each in results['variants'].items()
+        name: {seed: run['mAP'] for seed, run in variant['runs'].items()}
+        for name, variant in results['variants'].items()
     }
     plot_seeds(by_seed, files['seeds.png'])
     scalars: dict[str, list] = {name: [] for name in plan.variants}
@@ -102,12 +102,12 @@ def write_report(plan: Plan, runs: Sequence[Run], out: Path | None = None) -> li
 
 
 def _origin(results: Sequence[dict]) -> dict:
-    """Where trainings and evaluations come from, as each of them wrote it down."""
-    commits = [(result['commit']['training'] or 'unknown').split(', ') for result in results]
+    """Join the origins of trainings and evaluations, as each result states its own."""
+    commits = ', '.join(result['commit']['training'] or 'unknown' for result in results)
     dates = sorted(result['date'] for result in results)
     return {
         'started_again': sum(result['starts'] > 1 for result in results),
-        'commits': sorted({each for those in commits for each in those}),
+        'commits': sorted(set(commits.split(', '))),
         'dates': [dates[0], dates[-1]],
         'hardware': sorted({result['hardware'] for result in results}),
         'versions': {
@@ -118,13 +118,13 @@ def _origin(results: Sequence[dict]) -> dict:
 
 
 def _no_agreement(variants: Mapping[str, dict]) -> str:
-    """Why variants have no tau, where any has none."""
+    """Say why variants have no tau; empty where all have it."""
     lacking: dict[str, list[str]] = {}
-    for name, each in variants.items():
-        for reason in {run['reason'] for run in each['runs'].values() if 'reason' in run}:
+    for name, variant in variants.items():
+        for reason in {run['reason'] for run in variant['runs'].values() if 'reason' in run}:
             lacking.setdefault(reason, []).append(name)
     if lacking:
         return ' '.join(f'({", ".join(names)}) {reason}' for reason, names in lacking.items())
-    if any('tau' in run for each in variants.values() for run in each['runs'].values()):
+    if any('tau' in run for variant in variants.values() for run in variant['runs'].values()):
         return ''
     return 'the variants name no teacher, or not the same one.'

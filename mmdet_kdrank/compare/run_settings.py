@@ -1,4 +1,4 @@
-"""Reading the configs of a comparison, and setting what its runs share."""
+"""Reading the configs of a comparison, and what its runs must share."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def read_config(path: str, where: str) -> Config:
 
     Args:
         path: Of a file, or an ``mmdet::`` name.
-        where: What to call it in an error.
+        where: Its name in an error.
 
     Returns:
         A copy that may be changed.
@@ -54,20 +54,20 @@ def coco_metric(config: Config, name: str) -> dict:
 
 def data_of(config: Config) -> dict[str, Any]:
     """Return what must be the same for the variants of a comparison, by its key."""
-    found = {}
+    data = {}
     for loader, sources in _sources_by_loader(config).items():
         for number, dataset in enumerate(sources):
             place = f'{loader}.dataset' + (f'.datasets.{number}' if len(sources) > 1 else '')
             for key in ('data_root', 'ann_file', 'data_prefix', 'metainfo', 'indices'):
-                found[f'{place}.{key}'] = dataset.get(key)
-    found['train_dataloader.batch_size'] = config.get('train_dataloader', {}).get('batch_size')
-    found['test_evaluator.ann_file'] = coco_metric(config, 'A config')['ann_file']
-    return found
+                data[f'{place}.{key}'] = dataset.get(key)
+    data['train_dataloader.batch_size'] = config.get('train_dataloader', {}).get('batch_size')
+    data['test_evaluator.ann_file'] = coco_metric(config, 'A config')['ann_file']
+    return data
 
 
 def annotation_files(config: Config) -> list[Path]:
     """Return the annotation files of training and test, as MMDetection joins their paths."""
-    datasets = [each for sources in _sources_by_loader(config).values() for each in sources]
+    datasets = [source for group in _sources_by_loader(config).values() for source in group]
     return [
         Path(coco_metric(config, 'A config')['ann_file']),
         *(
@@ -87,12 +87,12 @@ def _sources_by_loader(config: Config) -> dict[str, list[dict]]:
 
 def _sources(dataset: dict) -> Iterator[dict]:
     """Return the data sets that read files, inside whatever wraps or joins them."""
-    inner = [each for each in (dataset.get('dataset'), *dataset.get('datasets', ())) if each]
+    inner = list(filter(None, (dataset.get('dataset'), *dataset.get('datasets', ()))))
     if 'ann_file' in dataset or not inner:
         yield dataset
         return
-    for each in inner:
-        yield from _sources(each)
+    for wrapped in inner:
+        yield from _sources(wrapped)
 
 
 def portable_json(content: Any, folder: Path) -> str:

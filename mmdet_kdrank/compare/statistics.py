@@ -23,8 +23,8 @@ class Statistics:
     """Statistics of the runs of a comparison that are done.
 
     Args:
-        runs: All of it; those that are not done are left out.
-        resamples: Test sets that the bootstrap draws.
+        runs: All runs; those that are not done are left out.
+        resamples: Number of test sets that the bootstrap draws.
         seed: Of its draws.
 
     Raises:

@@ -19,11 +19,11 @@ from mmdet_kdrank.structures.class_alignment import align_classes
 from mmdet_kdrank.teachers.teacher import Teacher
 
 
-class Reference:
-    """The teacher's class logits on annotated boxes beside the detector's.
+class TeacherAgreement:
+    """How alike a detector and the teacher rank the classes of annotated boxes.
 
     Args:
-        teacher: Whose rankings count.
+        teacher: The reference.
         detector: In eval mode.
         classes: Of the test set.
         coco: Its annotations.
@@ -43,19 +43,17 @@ class Reference:
         self._rows: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
         self._reason = ''
         try:
-            stages = [hasattr(each, 'roi_head') for each in (detector, teacher.model)]
-            if stages[0] != stages[1]:
-                kinds = ['a two-stage' if two_stage else 'a single-stage' for two_stage in stages]
+            two_stage = [hasattr(model, 'roi_head') for model in (detector, teacher.model)]
+            if two_stage[0] != two_stage[1]:
+                kinds = ['a two-stage' if kind else 'a single-stage' for kind in two_stage]
                 raise UnsupportedError(
                     f'{kinds[0]} detector and {kinds[1]} teacher classify different boxes.'
                 )
-            if not stages[0]:
+            if not two_stage[0]:
                 assert_comparable(detector.bbox_head, teacher.model.bbox_head, 'same')
             self._outputs = class_output_of(detector), class_output_of(self._teacher)
-            ours, theirs = self._outputs
-            self._alignment = align_classes(
-                classes, teacher.classes, ours.num_classes, theirs.num_classes
-            )
+            counts = (output.num_classes for output in self._outputs)
+            self._alignment = align_classes(classes, teacher.classes, *counts)
         except KDRankError as error:
             self._reason = str(error)
 
@@ -65,24 +63,24 @@ class Reference:
             return
         samples = batch['data_samples']
         boxes = [self._in_input(sample) for sample in samples]
-        ids = np.repeat([sample.img_id for sample in samples], [len(each) for each in boxes])
+        ids = np.repeat([sample.img_id for sample in samples], [len(rows) for rows in boxes])
         try:
-            ours = class_logits(self._detector, batch, boxes)
-            theirs = class_logits(self._teacher, batch, boxes)
+            logits = [
+                class_logits(model, batch, boxes) for model in (self._detector, self._teacher)
+            ]
         except KDRankError as error:
             self._reason = str(error)
             return
         background = all(output.background for output in self._outputs)
-        ours, theirs = self._alignment.select(ours, theirs, background)
-        tau, same = row_agreement(ours, theirs)
+        tau, same = row_agreement(*self._alignment.select(*logits, background))
         self._rows.append((ids.astype(np.int64), tau.cpu().numpy(), same.cpu().numpy()))
 
     def result(self) -> dict:
-        """Return what was found.
+        """Return the agreement on all batches.
 
         Returns:
-            ``tau``, ``top1``, ``boxes`` (their number) and ``rows`` (arrays, one row a box); or
-            ``reason``, why there is nothing to compare.
+            ``tau``, ``top1``, ``boxes`` (their number) and ``rows`` (arrays, one row for each
+            box); or ``reason``, why there is nothing to compare.
         """
         if self._reason or not self._rows:
             return {'reason': self._reason or 'The test set is empty.'}
@@ -103,10 +101,10 @@ class Reference:
 
 
 def _boxes_of(coco: COCO, categories: Sequence[int]) -> dict[int, Tensor]:
-    """Annotated boxes of each image, x1, y1, x2, y2; crowds are none."""
-    found: dict[int, list[list[float]]] = {}
+    """Return the annotated boxes of each image, x1, y1, x2, y2, without crowds."""
+    by_image: dict[int, list[list[float]]] = {}
     for entry in coco.loadAnns(coco.getAnnIds(catIds=list(categories), iscrowd=False)):
         x, y, width, height = entry['bbox']
         if width > 0 and height > 0:
-            found.setdefault(entry['image_id'], []).append([x, y, x + width, y + height])
-    return {image: torch.tensor(boxes) for image, boxes in found.items()}
+            by_image.setdefault(entry['image_id'], []).append([x, y, x + width, y + height])
+    return {image: torch.tensor(boxes) for image, boxes in by_image.items()}

@@ -1,4 +1,4 @@
-"""One command a folder, ended as a whole."""
+"""One command for each folder, ended together with its child processes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn
 
 from mmdet_kdrank.errors import RunError
 
@@ -16,8 +15,8 @@ from mmdet_kdrank.errors import RunError
 def exclusive(folder: Path) -> Iterator[int]:
     """Hold a folder for this process alone.
 
-    The processes that it starts inherit the lock: should it be killed outright, the next one does
-    not start a second writer beside those that are still running.
+    Child processes inherit the lock. If this process is killed outright while they still run, the
+    next command therefore does not start a second writer.
 
     Args:
         folder: Made if missing.
@@ -26,7 +25,7 @@ def exclusive(folder: Path) -> Iterator[int]:
         The lock's file descriptor.
 
     Raises:
-        RunError: If another process, or what one started, uses the folder.
+        RunError: If another process, or a child of one, uses the folder.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / '.lock').open('a') as lock:
@@ -42,20 +41,16 @@ def exclusive(folder: Path) -> Iterator[int]:
 
 @contextmanager
 def signals_interrupt() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP end this process as Ctrl-C does, so that it ends what it started."""
-
-    def interrupt(*_: object) -> NoReturn:
-        raise KeyboardInterrupt
-
+    """Let SIGTERM and SIGHUP end this process as Ctrl-C does, so that it ends its children."""
     # Under nohup SIGHUP is ignored, and must remain so.
     kinds = [
         kind
         for kind in (signal.SIGTERM, signal.SIGHUP)
         if signal.getsignal(kind) is not signal.SIG_IGN
     ]
-    former = [signal.signal(kind, interrupt) for kind in kinds]
+    handlers = [signal.signal(kind, signal.default_int_handler) for kind in kinds]
     try:
         yield
     finally:
-        for kind, handler in zip(kinds, former, strict=True):
+        for kind, handler in zip(kinds, handlers, strict=True):
             signal.signal(kind, handler)

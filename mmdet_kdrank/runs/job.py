@@ -15,10 +15,10 @@ from mmdet_kdrank.runs.provenance import commit
 
 
 class Job(ABC):
-    """A command that leaves files in a folder, and is not run again once it ended well.
+    """A command that leaves files in a folder, and is not run again once it has succeeded.
 
     Args:
-        name: As messages call it.
+        name: In messages.
         folder: Where it writes.
         after: Jobs that must be done before this one starts.
     """
@@ -43,15 +43,15 @@ class Job(ABC):
 
     @abstractmethod
     def clear(self) -> None:
-        """Remove what this job left with other settings."""
+        """Remove the files that this job left with other settings."""
 
     @abstractmethod
     def progress(self) -> str:
-        """Say in a few words how far it is."""
+        """Describe its progress in a few words."""
 
     @cached_property
     def log(self) -> Path:
-        """File that takes what the command prints."""
+        """File with the output of the command."""
         return self.folder / f'{self.kind}.log'
 
     @property
@@ -61,7 +61,7 @@ class Job(ABC):
         return json.loads(path.read_text()) if path.is_file() else {}
 
     def is_done(self) -> bool:
-        """Whether this very job ended well earlier."""
+        """Whether it has succeeded with these settings."""
         return self.state.get('fingerprint') == self.fingerprint and self.state['done']
 
     def is_outdated(self) -> bool:
@@ -71,7 +71,7 @@ class Job(ABC):
     def start(
         self, root: Path, environment: Mapping[str, str], inherited: tuple[int, ...] = ()
     ) -> subprocess.Popen:
-        """Start the command, or go on where an earlier start of the same job stopped.
+        """Start the command, or resume it where an earlier start of the same job stopped.
 
         Args:
             root: Folder with ``tools/``.
@@ -86,7 +86,7 @@ class Job(ABC):
         self.folder.mkdir(parents=True, exist_ok=True)
         state = self.state
         starts = state.get('starts', 0) + 1
-        # A run that went on under other sources was made by both.
+        # A run that was resumed with other sources was made by both.
         commits = dict.fromkeys(filter(None, [*(state.get('commit') or '').split(', '), commit()]))
         self._write_state(
             fingerprint=self.fingerprint,
@@ -106,11 +106,11 @@ class Job(ABC):
             )
 
     def note_memory(self, resident: float) -> None:
-        """Keep the most of what its process was seen to have resident, in MiB."""
+        """Keep the largest resident memory of its process, in MiB."""
         self._peak_memory = max(self._peak_memory, resident)
 
     def mark_done(self) -> None:
-        """Remember that it ended well."""
+        """Note that it has succeeded."""
         self._write_state(**{**self.state, 'done': True, 'peak_memory': self._peak_memory})
 
     def last_words(self, lines: int = 15) -> str:

@@ -30,10 +30,9 @@ def run_jobs(
         jobs: In order of preference.
         slots: Environment variables of each place for a process, such as ``OMP_NUM_THREADS``.
         root: Folder with ``tools/``.
-        lock: What :func:`exclusive` gave.
+        lock: File descriptor of :func:`~mmdet_kdrank.runs.exclusive.exclusive`.
         title: Head of each line.
-        line: Makes the line of progress from the jobs that run; by default what each says of
-            itself.
+        line: Makes the line of progress from the running jobs; default the progress of each.
 
     Raises:
         RunError: If one fails; the others are ended.
@@ -42,20 +41,20 @@ def run_jobs(
     waiting = [job for job in jobs if not job.is_done()]
     free = list(range(len(slots)))
     running: dict[Job, tuple[subprocess.Popen, int]] = {}
-    said = time.monotonic()
+    printed = time.monotonic()
     try:
         while waiting or running:
             for job in _ready(waiting, running)[: len(free)]:
                 if job.is_outdated():
-                    _say(f'{title}{job.name}: its settings have changed, starting afresh')
+                    _print(f'{title}{job.name}: its settings have changed, starting afresh')
                 waiting.remove(job)
                 slot = free.pop(0)
                 running[job] = job.start(root, slots[slot], inherited=(lock,)), slot
-                _say(f'{title}{job.name}: log in {job.log}')
+                _print(f'{title}{job.name}: log in {job.log}')
             finished = [job for job, (process, _) in running.items() if _ended(job, process)]
-            if finished or time.monotonic() - said > _LINE_SECONDS[sys.stdout.isatty()]:
-                said = time.monotonic()
-                _say(title + line(list(running)), passing=True)
+            if finished or time.monotonic() - printed > _LINE_SECONDS[sys.stdout.isatty()]:
+                printed = time.monotonic()
+                _print(title + line(list(running)), passing=True)
             for job in finished:
                 free.append(running.pop(job)[1])
                 free.sort()
@@ -74,7 +73,7 @@ def _progress(jobs: Sequence[Job]) -> str:
     return ' | '.join(job.progress() for job in jobs)
 
 
-def _say(text: str, passing: bool = False) -> None:
+def _print(text: str, passing: bool = False) -> None:
     """Print a line; on a terminal a passing one is overwritten by the next."""
     terminal = sys.stdout.isatty()
     print(f'\r\x1b[K{text}' if terminal else text, end='' if terminal and passing else '\n')
@@ -82,7 +81,7 @@ def _say(text: str, passing: bool = False) -> None:
 
 
 def _ended(job: Job, process: subprocess.Popen) -> bool:
-    """Whether it ended well just now; RunError if it failed."""
+    """Return whether the process has succeeded; raise :class:`RunError` if it has failed."""
     job.note_memory(_peak_memory(process.pid))
     code = process.poll()
     if code is None:
@@ -97,14 +96,14 @@ def _ended(job: Job, process: subprocess.Popen) -> bool:
 
 
 def _peak_memory(pid: int) -> float:
-    """Return the most that a process has had resident, in MiB; 0 where the system does not tell."""
+    """Return the largest resident memory of a process, in MiB; 0 where it is not known."""
     try:
         status = Path(f'/proc/{pid}/status').read_text()
     except OSError:
         return 0.0
     # The kernel's ru_maxrss is no help: it counts this process too, from before the exec.
-    found = re.search(r'^VmHWM:\s*(\d+) kB', status, re.MULTILINE)
-    return int(found.group(1)) / 2**10 if found else 0.0
+    match = re.search(r'^VmHWM:\s*(\d+) kB', status, re.MULTILINE)
+    return int(match.group(1)) / 2**10 if match else 0.0
 
 
 def _end(processes: Iterable[subprocess.Popen]) -> None:

@@ -34,7 +34,7 @@ def curve(records: list[dict[str, float]], key: str) -> tuple[list[float], list[
     """Take one quantity out of the records.
 
     Args:
-        records: What :func:`read_scalars` returned.
+        records: Those of :func:`read_scalars`.
         key: Name in the log, e.g. ``'loss_rank'``.
 
     Returns:
@@ -44,8 +44,8 @@ def curve(records: list[dict[str, float]], key: str) -> tuple[list[float], list[
         >>> curve([{'step': 10, 'loss': 2.0}, {'step': 20, 'loss': 1.0}], 'loss')
         ([10, 20], [2.0, 1.0])
     """
-    found = [(record['step'], record[key]) for record in records if key in record]
-    return [step for step, _ in found], [value for _, value in found]
+    logged = [record for record in records if key in record]
+    return [record['step'] for record in logged], [record[key] for record in logged]
 
 
 def seconds_per_iteration(records: list[dict[str, float]]) -> float:

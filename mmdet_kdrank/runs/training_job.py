@@ -21,11 +21,11 @@ class Training(Job):
     """A config, options, and a folder.
 
     Args:
-        name: As tables and plots call it.
+        name: In tables and plots.
         config: Path of the config.
         work_dir: Folder for checkpoints and logs.
         options: ``--cfg-options``.
-        depends: What else the result depends on; another text makes it train again.
+        depends: A text of everything else that the result depends on; a change retrains.
         after: Jobs that must be done before.
     """
 
@@ -83,7 +83,7 @@ class Training(Job):
             shutil.rmtree(self.work_dir)
 
     def progress(self) -> str:
-        """Say how far the training is, e.g. ``teacher: 340/1000, 5:12 left``."""
+        """Describe its progress, for instance ``teacher: 340/1000, 5:12 left``."""
         records = read_scalars(self.work_dir)
         if not records:
             return f'{self.name}: starting'
@@ -106,9 +106,9 @@ def last_checkpoint_name(settings: Config) -> str:
     if length is None:
         raise ArgumentError(
             f'default_hooks.checkpoint.by_epoch={by_epoch} does not fit the train_cfg of this '
-            f'config, which counts {"iterations" if by_epoch else "epochs"}, so the last '
-            'checkpoint has no name that is known before. '
-            f' Set default_hooks.checkpoint.by_epoch={not by_epoch}.'
+            f'config, which counts {"iterations" if by_epoch else "epochs"}, so the name of the '
+            'last checkpoint is not known before. '
+            f'Set default_hooks.checkpoint.by_epoch={not by_epoch}.'
         )
     template = hook.get('filename_tmpl') or ('epoch_{}.pth' if by_epoch else 'iter_{}.pth')
     return template.format(length)

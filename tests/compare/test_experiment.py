@@ -73,7 +73,7 @@ def test_another_teacher_makes_its_students_train_again_and_all_be_evaluated_aga
 
 
 def test_other_pictures_make_everything_train_again(plan):
-    other = by_name(replace(plan, pictures=replace(plan.pictures, seed=9)))
+    other = by_name(replace(plan, images=replace(plan.images, seed=9)))
     for name, run in by_name(plan).items():
         assert run.training.fingerprint != other[name].training.fingerprint
 

@@ -54,7 +54,7 @@ def seen(tmp_path_factory):
     )
     (folder / 'plan.py').write_text(''.join(f'{k} = {v!r}\n' for k, v in content.items()))
     plan = read_plan(folder / 'plan.py')
-    write_shapes(plan.data, plan.pictures)
+    write_shapes(plan.data, plan.images)
     found = {}
     for run in runs_of(plan):
         settings = run.training.settings

@@ -27,7 +27,7 @@ def test_pictures_are_those_of_the_plan(write_plan):
         for loader in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
             assert config[loader].dataset.data_root == f'{plan.data}/'
         assert config.test_evaluator.ann_file == f'{plan.data}/annotations/instances_val.json'
-    assert (plan.pictures.num_train, plan.pictures.num_val) == (8, 4)
+    assert (plan.images.num_train, plan.images.num_val) == (8, 4)
 
 
 @pytest.mark.parametrize(

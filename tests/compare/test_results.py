@@ -53,7 +53,7 @@ def test_table_shows_the_figures_of_the_json(files):
     assert cell.startswith(f'{100 * measure["difference"]:+.2f} [{100 * quoted["low"]:+.2f}, ')
     assert list(rows(text, 'AP by class')) == ['ant', 'bee', 'cat']
     assert 'Not finished' not in text and 'No τ' not in text
-    assert 'Stopped and gone on with: 3.' in text
+    assert 'Stopped and resumed: 3.' in text
 
 
 def test_origin_is_that_of_the_runs_and_their_teacher(finished):
@@ -87,7 +87,7 @@ def test_one_seed_is_told_to_have_no_interval(finished):
     plan, runs = finished
     write_report(plan, [run for run in runs if run.seed == 0])
     text = (plan.folder / 'table.md').read_text()
-    assert 'One seed tells nothing of the spread between seeds' in text
+    assert 'One seed shows no spread between seeds' in text
     assert '[' not in rows(text, 'Paired differences')['kd − alone']['mAP']
     assert 'Intervals of the mAP' not in text
 

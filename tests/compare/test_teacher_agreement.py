@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from experiments.demo.class_agreement import class_agreement
-from mmdet_kdrank.compare.teacher_agreement import Reference
+from mmdet_kdrank.compare.teacher_agreement import TeacherAgreement
 from mmdet_kdrank.teachers.teacher import Teacher
 from tests.compare.fabricated import open_coco
 from tests.detectors import ATSS, FASTER, NUM_CLASSES, RETINA, build, raw_batch, small_config
@@ -43,7 +43,7 @@ def annotated(batch, factor=1.0):
 
 def compared(student, teacher, batch, factor=1.0, names=CLASSES):
     coco = annotated(batch, factor)
-    reference = Reference(
+    reference = TeacherAgreement(
         Teacher(teacher, names, 't.pth'), student, CLASSES, coco, torch.device('cpu')
     )
     reference.add(batch)
@@ -66,7 +66,9 @@ def test_crowds_are_no_boxes():
     model, batch = detector(RETINA, 0), raw_batch()
     coco = annotated(batch)
     coco.anns[1]['iscrowd'] = 1
-    reference = Reference(Teacher(model, CLASSES, ''), model, CLASSES, coco, torch.device('cpu'))
+    reference = TeacherAgreement(
+        Teacher(model, CLASSES, ''), model, CLASSES, coco, torch.device('cpu')
+    )
     reference.add(batch)
     assert reference.result()['boxes'] == 5
 

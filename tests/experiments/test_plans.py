@@ -34,9 +34,9 @@ def test_every_run_of_a_plan_differs(name):
 
 @pytest.mark.parametrize('name', NAMES)
 def test_settings_are_chosen_on_other_pictures_than_those_of_the_tables(name):
-    assert (plan(name).pictures.seed == 1) == name.startswith('tuning')
+    assert (plan(name).images.seed == 1) == name.startswith('tuning')
     # 0 are those of the demo, which were looked at for longer.
-    assert plan(name).pictures.seed > 0
+    assert plan(name).images.seed > 0
 
 
 @pytest.mark.parametrize('detector', ['faster-rcnn', 'retinanet'])
