@@ -48,3 +48,11 @@ def test_the_architecture_has_the_layers_that_the_linter_holds():
     table = page.split('| folder of `mmdet_kdrank/` |')[1].split('\n\n')[0].splitlines()[2:]
     named = [re.findall(r'`(\w+)(?:/|\.py)`', row.split('|')[1]) for row in table]
     assert [set(names) for names in named] == linted
+
+
+def test_the_reading_order_is_short():
+    page = (ROOT / 'docs/architecture.md').read_text(encoding='utf-8')
+    section = page.split('## Reading order')[1].split('\n## ')[0]
+    files = re.findall(r'^\d+\. `(\S+\.py)`', section, re.MULTILINE)
+    assert len(files) >= 5
+    assert sum(len((ROOT / 'mmdet_kdrank' / f).read_text().splitlines()) for f in files) <= 1500
