@@ -1,4 +1,4 @@
-"""Packaging; the version bounds are mmdet_kdrank/environment/bounds.py's, as on import."""
+"""Packaging; the version bounds are mmdet_kdrank/environment/versions.py's, as on import."""
 
 import re
 import runpy
@@ -9,7 +9,7 @@ from setuptools import Extension, find_packages, setup
 from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).parent
-BOUNDS = runpy.run_path(str(ROOT / 'mmdet_kdrank' / 'environment' / 'bounds.py'))
+BOUNDS = runpy.run_path(str(ROOT / 'mmdet_kdrank' / 'environment' / 'versions.py'))
 VERSION = re.search(
     r"__version__ = '(.+)'", (ROOT / 'mmdet_kdrank' / '__init__.py').read_text()
 ).group(1)

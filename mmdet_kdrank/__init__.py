@@ -8,11 +8,11 @@ __version__ = '0.1.0'
 
 # `python -m mmdet_kdrank.doctor` imports this package first, and must run where it cannot work.
 if 'mmdet_kdrank.doctor' not in getattr(sys, 'orig_argv', ()):
-    from mmdet_kdrank.environment import installed, require
+    from mmdet_kdrank.environment.versions import installed, require
 
     require(installed())
 
-    from mmdet_kdrank.checkpoints.loading import allow_mmengine_checkpoints
+    from mmdet_kdrank.checkpoints.safe_globals import allow_mmengine_checkpoints
 
     allow_mmengine_checkpoints()
 

@@ -1,17 +1,18 @@
-"""Checks the environment: `python -m mmdet_kdrank.doctor`; exit status 0 (sound) or 1."""
+"""Check the environment: `python -m mmdet_kdrank.doctor`; exit status 0 (sound) or 1."""
 
 from __future__ import annotations
 
 import sys
 
-from mmdet_kdrank.environment import ALL_CHECKS, Facts, gather
+from mmdet_kdrank.environment.known_faults import ALL_CHECKS, gather
+from mmdet_kdrank.environment.versions import Facts
 
 
 def examine(facts: Facts) -> tuple[list[str], int]:
     """Run all checks.
 
     Args:
-        facts: What is known of the environment.
+        facts: What is known about the environment.
 
     Returns:
         One line for each check, and the number of faults.
@@ -27,17 +28,17 @@ def examine(facts: Facts) -> tuple[list[str], int]:
 
 def summary(facts: Facts, faults: int) -> str:
     """Return the closing line."""
-    card = 'no CUDA device' if 'CUDA' in facts.errors else 'CUDA'
+    device = 'no CUDA device' if 'CUDA' in facts.errors else 'CUDA'
     stack = ', '.join(
         f'{name} {facts.versions[name]}'
         for name in ('torch', 'mmcv', 'mmdet')
         if name in facts.versions
     )
-    return f'{"sound" if not faults else f"{faults} fault(s)"}: {stack or "no stack"}, {card}'
+    return f'{"sound" if not faults else f"{faults} fault(s)"}: {stack or "no stack"}, {device}'
 
 
 def main() -> int:
-    """Print the checks; returns the exit status."""
+    """Print the checks and return the exit status."""
     facts = gather()
     lines, faults = examine(facts)
     print('\n'.join([*lines, summary(facts, faults)]))

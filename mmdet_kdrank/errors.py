@@ -1,4 +1,4 @@
-"""What this package raises. Each class is also the builtin one that callers would expect."""
+"""The errors that this package raises; each is also the builtin class that callers expect."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from contextlib import contextmanager
 class KDRankError(Exception):
     """Base of all errors that this package raises on purpose.
 
-    Each message is one paragraph that names the fault and its mend.
+    Each message is one paragraph that names the fault and its fix.
     """
 
 
 class ArgumentError(KDRankError, ValueError):
-    """An option or an argument has a value that cannot work, alone or beside the others."""
+    """An option or an argument has a value that cannot work, alone or with the others."""
 
 
 class ArgumentTypeError(KDRankError, TypeError):
-    """An option, an argument or a module is of a kind that cannot work."""
+    """An option, an argument or a module has a type that cannot work."""
 
 
 class UnknownNameError(KDRankError, KeyError):
@@ -37,7 +37,7 @@ class CheckpointError(KDRankError, RuntimeError):
 
 
 class CheckpointAccessError(CheckpointError, OSError):
-    """A checkpoint is there, and the machine cannot read it now; the file itself may be whole."""
+    """A checkpoint exists, but the machine cannot read it now; the file itself may be whole."""
 
 
 class DataError(KDRankError, ValueError):
@@ -49,7 +49,7 @@ class NonFiniteError(KDRankError, FloatingPointError):
 
 
 class UnsupportedError(KDRankError, NotImplementedError):
-    """A module does what the distiller has no way to follow."""
+    """A module does something that the distiller does not support."""
 
 
 class RunError(KDRankError, RuntimeError):
@@ -57,10 +57,10 @@ class RunError(KDRankError, RuntimeError):
 
 
 class StateError(KDRankError, RuntimeError):
-    """Called at a time when it cannot answer."""
+    """A method was called at a time when it cannot give its result."""
 
 
-_OWN: tuple[tuple[type[Exception], type[KDRankError]], ...] = (
+_BY_BUILTIN: tuple[tuple[type[Exception], type[KDRankError]], ...] = (
     (KeyError, UnknownNameError),
     (FileNotFoundError, MissingFileError),
     (TypeError, ArgumentTypeError),
@@ -69,24 +69,24 @@ _OWN: tuple[tuple[type[Exception], type[KDRankError]], ...] = (
 
 
 @contextmanager
-def blamed_on(setting: str, mend: str) -> Iterator[None]:
-    """Context in which whatever is raised names the setting it comes from.
+def blamed_on(setting: str, fix: str) -> Iterator[None]:
+    """Context in which every error names the setting that caused it.
 
     Args:
         setting: As users write it, ``distill_losses.loss_kd``.
-        mend: What to do, a sentence; this package's own errors say it themselves.
+        fix: What to do, a sentence; the errors of this package contain their fix already.
 
     Raises:
-        KDRankError: In place of what was raised, and of the same builtin class where that is
-            KeyError, FileNotFoundError or TypeError, else ArgumentError.
+        KDRankError: In place of the original error. It has the same builtin class if that is
+            KeyError, FileNotFoundError or TypeError; otherwise it is an ArgumentError.
     """
     try:
         yield
     except KDRankError as error:
         raise type(error)(f'{setting}: {error}') from error
     except Exception as error:
-        own = next(kind for builtin, kind in _OWN if isinstance(error, builtin))
+        error_class = next(kind for builtin, kind in _BY_BUILTIN if isinstance(error, builtin))
         # A KeyError shows its message in quotes.
         text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
         reason = ' '.join((text or type(error).__name__).split()).rstrip('.')
-        raise own(f'{setting}: {reason}. {mend}') from error
+        raise error_class(f'{setting}: {reason}. {fix}') from error

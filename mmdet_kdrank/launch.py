@@ -23,7 +23,7 @@ from mmdet_kdrank.hooks.resilience.stop_request import Stopped
 SKIP_CHECK = '--skip-data-check'
 TENSORBOARD = 'visualizer.type=DetTensorboardVisualizer'
 VERIFY_TEACHER = 'default_hooks.verify_teacher.type=VerifyTeacherHook'
-# MMEngine's own wrapper, but on no GPU.
+# MMEngine's own wrapper, without a GPU.
 CPU_WRAPPER = ('model_wrapper_cfg.device_ids=None', 'model_wrapper_cfg.broadcast_buffers=False')
 
 

@@ -12,12 +12,11 @@ import torch
 
 
 def random_state() -> dict[str, Any]:
-    """States of Python, NumPy, torch on the CPU and, where there is one, the current GPU.
-
-    A checkpoint can hold them.
+    """Return the states of Python, NumPy, torch on the CPU and, if there is one, the current GPU.
 
     Returns:
-        Tensors and plain numbers alone, which ``torch.load(weights_only=True)`` reads.
+        Tensors and plain numbers alone. A checkpoint can hold these, because
+        ``torch.load(weights_only=True)`` reads them.
     """
     kind, keys, *rest = np.random.get_state()
     state = dict(
@@ -31,17 +30,17 @@ def random_state() -> dict[str, Any]:
 
 
 def set_random_state(state: dict[str, Any]) -> None:
-    """Set what :func:`random_state` returned.
+    """Set the states that :func:`random_state` returned.
 
     Args:
-        state: Its return value, of this process or of another; its tensors on any device.
-            The state of a GPU is left out where there is none.
+        state: Its return value, from this process or another; tensors may be on any device. The
+            state of a GPU is ignored if there is none.
     """
     version, words, gauss = state['python']
     random.setstate((version, tuple(words), gauss))
     kind, keys, *rest = state['numpy']
     np.random.set_state((kind, np.array(keys, dtype=np.uint32), *rest))
-    # A resuming runner loads every tensor onto the GPU.
+    # A runner that resumes loads every tensor onto the GPU.
     torch.set_rng_state(state['torch'].cpu())
     if 'cuda' in state and torch.cuda.is_available():
         torch.cuda.set_rng_state(state['cuda'].cpu())
@@ -49,7 +48,7 @@ def set_random_state(state: dict[str, Any]) -> None:
 
 @contextmanager
 def kept_random_states() -> Iterator[None]:
-    """Context that nobody's random numbers notice: on leaving, the states are as before."""
+    """Context that changes no random numbers: on exit, the states are set back."""
     state = random_state()
     try:
         yield

@@ -1,4 +1,4 @@
-"""MMDetection's visualiser with TensorBoard beside its other backends."""
+"""MMDetection's visualiser with TensorBoard as an additional backend."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from mmdet.visualization import DetLocalVisualizer
 
 @VISUALIZERS.register_module()
 class DetTensorboardVisualizer(DetLocalVisualizer):
-    """``DetLocalVisualizer`` that also writes scalars and pictures for TensorBoard.
+    """``DetLocalVisualizer`` that also writes scalars and images for TensorBoard.
 
-    ``--cfg-options visualizer.type=DetTensorboardVisualizer`` adds TensorBoard to any run; MMEngine
+    ``--cfg-options visualizer.type=DetTensorboardVisualizer`` adds TensorBoard to any run. MMEngine
     has no option that appends to a list of backends.
 
     Args:
         name: Name of the visualiser.
-        vis_backends: The backends beside which TensorBoard writes.
+        vis_backends: The other backends; TensorBoard is added to them.
         **kwargs: As for ``DetLocalVisualizer``.
     """
 

@@ -13,7 +13,6 @@ COVERED_BY = {
     'compare/plots.py': 'compare/test_results.py',
     'compare/run_settings.py': 'compare/test_plan.py',
     'distillers/distill_terms.py': 'distillers/test_base.py',
-    'environment/versions.py': 'environment/test_known_faults.py',
     'experiments/claims/figures/agreement.py': _FIGURES,
     'experiments/claims/figures/counterexamples.py': _FIGURES,
     'experiments/claims/figures/gradient.py': _FIGURES,

@@ -13,7 +13,8 @@ from mmdet.utils import register_all_modules
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from mmdet_kdrank.datasets.shapes import CLASSES, ShapesSpec, write_shapes
+from mmdet_kdrank.datasets.shapes.folder import ShapesSpec, write_shapes
+from mmdet_kdrank.datasets.shapes.taxonomy import CLASSES
 from tests.detectors import FASTER, RETINA, distiller_config, save_teacher, small_config
 
 CONFIGS = Path(__file__).parents[1] / 'configs' / '_base_'

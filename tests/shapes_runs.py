@@ -13,7 +13,7 @@ from mmengine.runner import Runner
 from mmengine.structures import InstanceData
 
 from mmdet_kdrank.datasets import ShapesDataset
-from mmdet_kdrank.datasets.shapes import ShapesSpec, write_shapes
+from mmdet_kdrank.datasets.shapes.folder import ShapesSpec, write_shapes
 from tests.detectors import FASTER, distiller_config, save_teacher, small_config
 
 CLASSES = ShapesDataset.METAINFO['classes']

@@ -3,7 +3,8 @@ import sys
 from pathlib import Path
 
 from mmdet_kdrank import doctor
-from mmdet_kdrank.environment import ALL_CHECKS, Facts
+from mmdet_kdrank.environment.known_faults import ALL_CHECKS
+from mmdet_kdrank.environment.versions import Facts
 
 ROOT = Path(doctor.__file__).parent.parent
 
@@ -21,11 +22,11 @@ def test_this_environment_is_sound():
     assert lines[-1].startswith('sound: torch ')
 
 
-def test_broken_environment_is_told_line_by_line():
+def test_broken_environment_is_reported_line_by_line():
     lines, count = doctor.examine(Facts({}, (3, 12, 0), {'CUDA': 'none', 'CUDA ops': 'none'}))
     assert len(lines) == len(ALL_CHECKS)
     assert sum('FAULT' in line for line in lines) == count > 0
-    assert any('torch is not installed. Mend: run `make setup`' in line for line in lines)
+    assert any('torch is not installed. Fix: run `make setup`' in line for line in lines)
 
 
 def test_exit_status_and_closing_line(monkeypatch, capsys):
@@ -45,4 +46,4 @@ def test_import_fails_with_one_message_where_nothing_is_installed():
     result = python('-S', '-c', 'import mmdet_kdrank')
     assert result.returncode == 1
     assert 'mmdet_kdrank does not work in this environment' in result.stderr
-    assert 'mmcv is not installed. Mend: run `make setup`' in result.stderr
+    assert 'mmcv is not installed. Fix: run `make setup`' in result.stderr

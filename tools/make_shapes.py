@@ -3,7 +3,7 @@
 import argparse
 import time
 
-from mmdet_kdrank.datasets.shapes import ShapesSpec, write_shapes
+from mmdet_kdrank.datasets.shapes.folder import ShapesSpec, write_shapes
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ from mmengine.structures import InstanceData
 
 from benchmarks.script import ROOT
 from benchmarks.training.settings import Setting
-from mmdet_kdrank.datasets.shapes import ShapesSpec, write_shapes
+from mmdet_kdrank.datasets.shapes.folder import ShapesSpec, write_shapes
 
 _BOXES = 8
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from experiments.claims.claim import Check, Claim, number
 from experiments.claims.quiet import quiet
-from mmdet_kdrank.datasets.shapes import ShapesSpec, write_shapes
+from mmdet_kdrank.datasets.shapes.folder import ShapesSpec, write_shapes
 from mmdet_kdrank.random_states import kept_random_states
 
 _CONFIG = 'faster-rcnn_r18w32-r18w16_kd-rank_shapes.py'

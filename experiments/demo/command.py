@@ -9,7 +9,7 @@ from pathlib import Path
 
 from experiments.demo.outcome import write_report
 from experiments.demo.trainings import Plan, full_plan, quick_plan
-from mmdet_kdrank.datasets.shapes import write_shapes
+from mmdet_kdrank.datasets.shapes.folder import write_shapes
 from mmdet_kdrank.errors import RunError
 from mmdet_kdrank.runs.exclusive import exclusive, signals_interrupt
 from mmdet_kdrank.runs.job_pool import run_jobs

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from mmdet_kdrank.datasets.shapes import ShapesSpec, shapes_options
+from mmdet_kdrank.datasets.shapes.folder import ShapesSpec, shapes_options
 from mmdet_kdrank.runs.training_job import Training
 
 TEACHER, ALONE, KD, KD_RANK = 'teacher', 'student alone', 'student, KD', 'student, KD + rank'

@@ -1,1 +1,1 @@
-"""Reading checkpoints without running code from them."""
+"""Reads checkpoints without running code from them."""

@@ -1,4 +1,4 @@
-"""Finding the weights of a detector in checkpoints of many origins."""
+"""Finds the weights of a detector in checkpoints of many origins."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ from torch import Tensor
 from mmdet_kdrank.errors import CheckpointError
 
 WRAPPER = 'module.'
-"""What DistributedDataParallel and averaged models put before each key."""
+"""The prefix that DistributedDataParallel and averaged models add to each key."""
 
 _COUNTERS = ('steps', 'n_averaged')
 
 
 def detector_weights(checkpoint: Mapping[str, Any], source: str) -> Mapping[str, Tensor]:
-    """Take a detector's weights out of a checkpoint, averaged ones where it has them.
+    """Return a detector's weights from a checkpoint; the averaged ones if it has them.
 
-    Known are a bare state dict, MMEngine's and MMDetection 2's checkpoints, with or without EMA,
-    other trainers' with a key ``ema_state_dict``, and keys prefixed with ``module.``.
+    Supported are a bare state dict and the checkpoints of MMEngine and MMDetection 2, with or
+    without EMA. Other trainers' checkpoints may have a key ``ema_state_dict``. All keys may have
+    the prefix ``module.``.
 
     Args:
         checkpoint: As loaded.
@@ -30,15 +31,15 @@ def detector_weights(checkpoint: Mapping[str, Any], source: str) -> Mapping[str,
         Weights by the detector's own keys.
 
     Raises:
-        CheckpointError: If it holds no weights, values that are no tensors or not finite, or
-            weights of MMDetection 1, whose labels mean other classes.
+        CheckpointError: If it holds no weights, or values that are no tensors or not finite. Also
+            if the weights are of MMDetection 1, whose labels mean other classes.
     """
     version = checkpoint_meta(checkpoint).get('mmdet_version')
     if str(version).startswith(('0.', '1.')):
         raise CheckpointError(
-            f'The teacher checkpoint {source} was written by MMDetection {version}, whose class '
-            'channels begin with the background and whose boxes are a pixel wider: it would load '
-            "and be wrong. Convert it with MMDetection's "
+            f'The teacher checkpoint {source} was written by MMDetection {version}. Its class '
+            'channels begin with the background and its boxes are a pixel wider, so it would load '
+            "but predict wrongly. Convert it with MMDetection's "
             'tools/model_converters/upgrade_model_version.py first.'
         )
     weights, origin = _choose(checkpoint)
@@ -49,14 +50,14 @@ def detector_weights(checkpoint: Mapping[str, Any], source: str) -> Mapping[str,
             raise CheckpointError(
                 _no_weights(source, checkpoint)
                 if weights is checkpoint
-                else f'The teacher checkpoint {source} holds, among its weights, '
-                f'{key!r} of type {type(value).__name__}, not a tensor by name. '
+                else f'The teacher checkpoint {source} has an entry {key!r} of type '
+                f'{type(value).__name__} among its weights, not a tensor with a name. '
                 'Save model.state_dict() alone.'
             )
         if not value.isfinite().all():
             raise CheckpointError(
                 f'The teacher checkpoint {source} holds NaN or infinity in {key}. Its training '
-                'diverged: take an earlier checkpoint.'
+                'diverged: use an earlier checkpoint.'
             )
     if all(key.startswith(WRAPPER) for key in weights):
         weights = {key[len(WRAPPER) :]: value for key, value in weights.items()}
@@ -70,13 +71,13 @@ def detector_weights(checkpoint: Mapping[str, Any], source: str) -> Mapping[str,
 
 
 def _choose(checkpoint: Mapping[str, Any]) -> tuple[Any, str]:
-    """Return the state dict to use, and what to say of it."""
+    """Return the state dict to use, and its origin if that must be logged."""
     state = checkpoint.get('state_dict', checkpoint)
     averaged = checkpoint.get('ema_state_dict')
     if averaged is None:
         return state, ''
     if 'mmengine_version' in checkpoint_meta(checkpoint):
-        # EMAHook swaps the two on saving, so that state_dict is the one to deploy.
+        # EMAHook swaps the two on saving, so that state_dict holds the weights to deploy.
         return state, "EMA weights, which MMEngine's EMAHook stores as state_dict"
     if isinstance(averaged, Mapping):
         averaged = {key: value for key, value in averaged.items() if key not in _COUNTERS}
@@ -84,13 +85,13 @@ def _choose(checkpoint: Mapping[str, Any]) -> tuple[Any, str]:
 
 
 def _mmdet2_backups(weights: Mapping[str, Any]) -> set[str]:
-    """Buffers of MMDetection 2's EMA hook: after its swap, the weights that are not averaged."""
+    """Return the buffers of MMDetection 2's EMA hook: the weights that are not averaged."""
     names = {f'ema_{key.replace(".", "_")}' for key in weights if '.' in key}
     return names & weights.keys()
 
 
 def checkpoint_meta(checkpoint: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the ``meta`` of a checkpoint; empty where there is none, or none that is a dict."""
+    """Return the ``meta`` of a checkpoint; empty if there is none, or if it is no dict."""
     meta = checkpoint.get('meta')
     return meta if isinstance(meta, Mapping) else {}
 
@@ -98,7 +99,7 @@ def checkpoint_meta(checkpoint: Mapping[str, Any]) -> Mapping[str, Any]:
 def _no_weights(source: str, checkpoint: Mapping[str, Any]) -> str:
     keys = ', '.join(map(repr, list(checkpoint)[:5])) or 'none'
     return (
-        f"The teacher checkpoint {source} holds no weights: there is no key 'state_dict', and what "
-        f'it has at the top (keys: {keys}) is no state dict either. Save '
+        f"The teacher checkpoint {source} holds no weights: it has no key 'state_dict', and is no "
+        f'state dict itself (keys: {keys}). Save '
         "dict(state_dict=model.state_dict(), meta=…), or the detector's state dict alone."
     )

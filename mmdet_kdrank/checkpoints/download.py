@@ -1,4 +1,4 @@
-"""Fetching a checkpoint, whole and checked, or not at all."""
+"""Downloads a checkpoint; a file is kept only if it is whole and passes the checks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from mmdet_kdrank.errors import CheckpointError
 from mmdet_kdrank.files.fingerprint import file_sha256, fingerprint
 
 TIMEOUT = 60.0
-"""Seconds without a byte after which a server counts as gone."""
+"""Seconds without a byte after which a download is given up."""
 
 _CHUNK = 1 << 20
 # The convention of torch.hub and of OpenMMLab's publish_model.py.
@@ -27,16 +27,16 @@ _HASH = re.compile(r'-([0-9a-f]{8,64})\.[a-z]+$')
 
 
 def fetch(url: str) -> Path:
-    """Fetch a file once a machine, into the folder ``checkpoints/`` of torch's hub folder.
+    """Fetch a file once per machine, into the folder ``checkpoints/`` of torch's hub folder.
 
-    Two URLs may end in the same name. Where it carries no hash to tell their files apart, the file
-    lies in a folder of its own there, named by a hash of the URL.
+    Two URLs may end in the same name. If the name contains no hash that distinguishes their files,
+    the file is put into a subfolder, which is named by a hash of the URL.
 
-    The file appears under its name only when it is whole: as long as the server announced, and with
-    the SHA-256 that its name announces. A file that is there already is held to the same hash.
+    The file gets its name only when it is whole. It must have the length that the server announced
+    and the SHA-256 that its name announces. A file that exists already must have that hash too.
 
-    Processes that fetch the same file do so one after the other, or each its own copy; the last
-    one stays.
+    If several processes fetch the same file, each may download its own copy, and the last one is
+    kept.
 
     Args:
         url: An http or https URL.
@@ -45,7 +45,8 @@ def fetch(url: str) -> Path:
         The local file.
 
     Raises:
-        CheckpointError: If the file cannot be had whole; names the folder to put it in by hand.
+        CheckpointError: If the whole file cannot be downloaded; it names the folder in which to put
+            the file by hand.
     """
     name = _file_name(url)
     folder = Path(torch.hub.get_dir()) / 'checkpoints'
@@ -56,13 +57,13 @@ def fetch(url: str) -> Path:
 
 
 def name_hash(name: str) -> str | None:
-    """Return the beginning of the SHA-256 that a file name carries.
+    """Return the beginning of the SHA-256 that a file name contains.
 
     Args:
-        name: As ``retinanet_r50-c4a1b2d3.pth``.
+        name: Such as ``retinanet_r50-c4a1b2d3.pth``.
 
     Returns:
-        Eight or more hex digits; None without any, or where they are a date (``-20200130.pth``).
+        Eight or more hex digits. None if there are none, or if they are a date (``-20200130.pth``).
     """
     match = _HASH.search(name)
     if match is None:
@@ -75,8 +76,8 @@ def name_hash(name: str) -> str | None:
 
 
 def _file_name(url: str) -> str:
-    """Return the last component of a URL's path, with nothing in it that leads out of a folder."""
-    # Decoded first: an encoded slash separates too.
+    """Return the last component of a URL's path; it cannot lead out of a folder."""
+    # Decode first: an encoded slash separates too.
     name = os.path.basename(unquote(urlparse(url).path))
     if name in ('', '.', '..') or not name.isprintable():
         raise CheckpointError(f'{url} names no file. Give the URL of the checkpoint itself.')
@@ -88,8 +89,8 @@ def _ensure(url: str, file: Path) -> None:
     partial = file.with_name(f'{file.name}.{uuid.uuid4().hex}.partial')
     try:
         if file.is_file():
-            check_hash(file, file.name, f'{file}, which an earlier download of {url} left,')
-            print_log(f'Taking {file}, an earlier download of {url}.', logger='current')
+            check_hash(file, file.name, f'{file}, from an earlier download of {url},')
+            print_log(f'Using {file}, an earlier download of {url}.', logger='current')
             return
         print_log(f'Downloading {url} to {file}.', logger='current')
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -97,7 +98,7 @@ def _ensure(url: str, file: Path) -> None:
         if announced is not None and received != announced:
             raise CheckpointError(
                 f'The download of {url} broke off after {received} of {announced} bytes, and was '
-                f'thrown away. Try again, {by_hand}.'
+                f'deleted. Try again, {by_hand}.'
             )
         check_file(partial, url)
         check_hash(partial, file.name, f'The download of {url}')
@@ -112,35 +113,35 @@ def _ensure(url: str, file: Path) -> None:
 
 
 def _download(url: str, target: Path) -> tuple[int, int | None]:
-    """Write what a URL gives; the bytes received, and those announced."""
+    """Write the content of a URL; return the bytes received, and those announced."""
     request = Request(url, headers={'User-Agent': 'mmdet_kdrank'})
     with urlopen(request, timeout=TIMEOUT) as response, target.open('wb') as stream:
-        # http.client takes a connection that closes too early for the end of the file.
+        # http.client treats a connection that closes too early as the end of the file.
         while chunk := response.read(_CHUNK):
             stream.write(chunk)
         length = response.headers.get('Content-Length')
         return stream.tell(), None if length is None else int(length)
 
 
-def check_hash(file: Path, name: str, called: str) -> None:
-    """Hold a file to the hash that a name carries; passes where it carries none.
+def check_hash(file: Path, name: str, description: str) -> None:
+    """Check a file against the hash in its name, if the name contains one.
 
     Args:
-        file: What to read.
-        name: The name it has, or is to get.
-        called: What to call it in an error.
+        file: The file to read.
+        name: The name that it has, or will get.
+        description: The file's description in the error.
 
     Raises:
-        CheckpointError: If its SHA-256 begins otherwise.
+        CheckpointError: If its SHA-256 begins differently.
     """
     expected = name_hash(name)
     if expected is None:
         return
-    found = file_sha256(file)
-    if not found.startswith(expected):
+    actual = file_sha256(file)
+    if not actual.startswith(expected):
         raise CheckpointError(
-            f'{called} has the SHA-256 {found[:16]}…, not the {expected} that its '
-            'name announces: it is damaged, or another file. Delete it and fetch it again; if you '
-            'trust it as it is, give teacher.checkpoint its local path, which is not held to the '
-            'name.'
+            f'{description} has the SHA-256 {actual[:16]}…, not the {expected} that its name '
+            'announces: it is damaged, or another file. Delete it and fetch it again. If you trust '
+            'it as it is, set teacher.checkpoint to its local path: a local file is not checked '
+            'against its name.'
         )

@@ -1,4 +1,4 @@
-"""What a checkpoint file is, found out before anything in it is unpickled."""
+"""Checks of a checkpoint file, before anything in it is unpickled."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ _HEAD = 512
 
 
 def check_file(file: Path, source: str) -> None:
-    """Refuses a file that cannot be a whole checkpoint of `torch.save`.
+    """Refuse a file that cannot be a whole checkpoint of `torch.save`.
 
-    Reads the first bytes and, of an archive, its table of contents; unpacks nothing.
+    This reads the first bytes and, from an archive, its table of contents; it unpacks nothing.
 
     Args:
         file: A file that exists.
-        source: What to call it in an error, the path or URL that was asked for.
+        source: Its name in an error: the path or URL that the user gave.
 
     Raises:
-        CheckpointError: If the file is empty, a web page, a Git LFS pointer, an archive without an
-            end, one that declares more bytes than it has, a TorchScript archive, or a tar archive.
+        CheckpointError: If the file is empty, a web page, a Git LFS pointer, a TorchScript archive
+            or a tar archive. Also if an archive is truncated or declares more bytes than it has.
     """
     size = file.stat().st_size
     with file.open('rb') as stream:
@@ -41,9 +41,8 @@ def check_file(file: Path, source: str) -> None:
         )
     if head.lstrip(b'\xef\xbb\xbf \t\r\n').lower().startswith(PAGES):
         raise CheckpointError(
-            f'Checkpoint {source} is an HTML or XML page, i.e. the download was redirected to a '
-            'login, error or share page. Open the address in a browser and fetch the file behind '
-            'it.'
+            f'Checkpoint {source} is an HTML or XML page: the download was redirected to a login, '
+            'error or share page. Open the address in a browser and download the file itself.'
         )
     if head.startswith(LFS):
         raise CheckpointError(
@@ -55,26 +54,26 @@ def check_file(file: Path, source: str) -> None:
         _check_no_program(file, source)
     elif tarfile.is_tarfile(file):
         raise CheckpointError(
-            f'Checkpoint {source} was refused: it is a tar archive, as torch wrote them before '
-            '0.1.10, and what reads those unpacks files. If you trust where it comes from, load it '
-            'once with torch.load(..., weights_only=False) and save it again.'
+            f'Checkpoint {source} was refused: it is a tar archive, as torch wrote before 0.1.10, '
+            'and reading it would unpack files. If you trust its origin, load it once with '
+            'torch.load(..., weights_only=False) and save it again.'
         )
 
 
 def record_sizes(file: Path) -> Callable[[str], int] | None:
-    """Bytes of each record of a `torch.save` archive, by the key that its pickle uses.
+    """Return a function for the bytes of a record in a `torch.save` archive.
 
     Args:
-        file: A file that :func:`check_file` admits.
+        file: A file that :func:`check_file` accepts.
 
     Returns:
-        Function of a key that gives the size, and raises RuntimeError where there is no such
-        record. None for a file that torch does not read as an archive: one of before torch 1.6.
+        A function from a record's key in the pickle to its size. It raises RuntimeError if there is
+        no such record. None for a file of before torch 1.6, which is no archive.
     """
     with file.open('rb') as stream:
         if stream.read(len(ZIP)) != ZIP:
             return None
-    # torch's own reader: another one might find another record. It has no size to ask for.
+    # torch's own reader: another reader might find another record. It offers no size directly.
     reader = torch._C.PyTorchFileReader(str(file))
     return lru_cache(maxsize=None)(lambda key: len(reader.get_record(f'data/{key}')))
 
@@ -84,37 +83,37 @@ def _check_archive(file: Path, source: str, size: int) -> None:
         with zipfile.ZipFile(file) as archive:
             declared = sum(info.file_size for info in archive.infolist())
     except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError) as error:
-        # EINVAL: the table of contents would stand before the beginning.
+        # EINVAL: the table of contents would start before the beginning of the file.
         if isinstance(error, OSError) and error.errno != errno.EINVAL:
             raise
         raise CheckpointError(
-            f'Checkpoint {source} is truncated: an archive of {size} bytes without a readable '
-            f'table of contents, which stands at its end ({error}). Fetch or write it again.'
+            f'Checkpoint {source} is truncated: the archive of {size} bytes has no readable table '
+            f'of contents at its end ({error}). Fetch or write it again.'
         ) from error
     # torch.save stores without compression.
     if declared > size:
         raise CheckpointError(
-            f'Checkpoint {source} was refused: it declares {declared} bytes of content and has '
-            f'{size} itself, while torch.save compresses nothing. It is damaged or made to exhaust '
+            f'Checkpoint {source} was refused: it declares {declared} bytes of content but has '
+            f'{size} itself, and torch.save does not compress. It is damaged, or made to exhaust '
             'the memory. Fetch it again, from a source that you trust.'
         )
 
 
 def _check_no_program(file: Path, source: str) -> None:
-    """Refuses TorchScript, whose programs run on loading and may write files.
+    """Refuse TorchScript, whose programs run on loading and may write files.
 
-    From 2.6 on torch.load does too; before, it hands such an archive to torch.jit.load, past any
-    `weights_only` or `pickle_module`.
+    From 2.6 on torch.load refuses it too. Before, it passes such an archive to torch.jit.load and
+    ignores `weights_only` and `pickle_module`.
     """
     try:
-        # torch's own reader: in a crafted archive another one might find other names.
+        # torch's own reader: in a malicious archive another reader might find other names.
         names = torch._C.PyTorchFileReader(str(file)).get_all_records()
     except RuntimeError:
-        # torch.load cannot read it either, and says why.
+        # torch.load cannot read it either, and its error says why.
         return
     if 'constants.pkl' in names:
         raise CheckpointError(
             f'Checkpoint {source} was refused: it is a TorchScript archive, a program that could '
-            'run code when it is loaded. If you trust where it comes from, save the weights alone: '
+            'run code when it is loaded. If you trust its origin, save the weights alone: '
             'torch.save(torch.jit.load(...).state_dict(), ...).'
         )

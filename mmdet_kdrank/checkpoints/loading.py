@@ -17,47 +17,30 @@ from mmengine.fileio import get
 from mmdet_kdrank.checkpoints.download import check_hash, fetch
 from mmdet_kdrank.checkpoints.file_checks import check_file, record_sizes
 from mmdet_kdrank.checkpoints.restricted_pickle import restricted_pickle
-from mmdet_kdrank.checkpoints.safe_globals import allowed_names
-from mmdet_kdrank.environment.bounds import release
+from mmdet_kdrank.checkpoints.safe_globals import (
+    SAFE_BY_DEFAULT,
+    allow_mmengine_checkpoints,
+    allowed_names,
+)
 from mmdet_kdrank.errors import CheckpointAccessError, CheckpointError
-
-# From here on torch.load refuses by default what is not on its allow-list.
-SAFE_BY_DEFAULT = release(torch.__version__) >= (2, 6)
-
-
-def allow_mmengine_checkpoints() -> None:
-    """Lets `torch.load` read MMEngine's own checkpoints while it still refuses code.
-
-    A name that is on torch's list already stays what it is there. Before torch 2.6 `torch.load`
-    refuses nothing by default and has no such list; it is left alone.
-    """
-    if SAFE_BY_DEFAULT:
-        listed = torch.serialization.get_safe_globals()
-        taken = {
-            entry[1] if isinstance(entry, tuple) else f'{entry.__module__}.{entry.__qualname__}'
-            for entry in listed
-        }
-        torch.serialization.add_safe_globals(
-            [(value, name) for name, value in allowed_names().items() if name not in taken]
-        )
 
 
 def load_checkpoint(source: str | Path) -> dict[str, Any]:
     """Load a checkpoint onto the CPU, and nothing but data from it.
 
     Args:
-        source: A path, a URL, which is fetched once a machine (see
-            :func:`mmdet_kdrank.checkpoints.download.fetch`), or an address that a file backend of
-            MMEngine reads (``s3://``). A name that ends in ``.safetensors`` is read by the package
-            of that name.
+        source: A path, a URL, or an address that a file backend of MMEngine reads (``s3://``). A
+            URL is fetched once per machine, see
+            :func:`mmdet_kdrank.checkpoints.download.fetch`. A name that ends in ``.safetensors`` is
+            read by the package safetensors.
 
     Returns:
         The checkpoint; of a safetensors file, its tensors under ``'state_dict'``.
 
     Raises:
-        CheckpointError: One paragraph that names the file and the mend.
-        CheckpointAccessError: Of these, where memory, disk or permissions failed, which says
-            nothing about the file.
+        CheckpointError: One paragraph that names the file and the fix.
+        CheckpointAccessError: A subclass, if memory, disk or permissions failed; the file itself
+            may be whole.
     """
     source = str(source)
     if source.lower().startswith(('http://', 'https://')):
@@ -83,21 +66,22 @@ def _explained(source: str, file: Path) -> Iterator[None]:
     except pickle.UnpicklingError as error:
         raise CheckpointError(_unpickling(source, str(error))) from error
     except Exception as error:
-        # A damaged or hostile pickle makes its reader raise anything: TypeError, IndexError, ….
-        if _says_nothing_about(file, error):
+        # A damaged or malicious pickle can make its reader raise any error.
+        if _is_access_error(file, error):
             raise CheckpointAccessError(
                 f'Checkpoint {source} cannot be read on this machine now ({_first_line(error)}); '
-                'the file itself may be whole. See to memory, disk and permissions, and try again.'
+                'the file itself may be whole. Check memory, disk and permissions, and try again.'
             ) from error
         raise CheckpointError(_unreadable(source, error)) from error
 
 
-def _says_nothing_about(file: Path, error: Exception) -> bool:
+def _is_access_error(file: Path, error: Exception) -> bool:
+    """Return whether the machine is at fault, and not the file."""
     if isinstance(error, (MemoryError, OSError)):
         return True
-    # torch raises a plain RuntimeError. A damaged file declares more than it has.
-    asked = re.search(r'tried to allocate (\d+) bytes', str(error))
-    return asked is not None and int(asked[1]) <= file.stat().st_size
+    # torch raises a plain RuntimeError. A damaged file would declare more bytes than it has.
+    requested = re.search(r'tried to allocate (\d+) bytes', str(error))
+    return requested is not None and int(requested[1]) <= file.stat().st_size
 
 
 def _load(file: Path, source: str) -> Any:
@@ -120,10 +104,10 @@ def _load_restricted(file: Path, source: str) -> Any:
     if os.getenv('TORCH_FORCE_WEIGHTS_ONLY_LOAD', '0').lower() in ('1', 'y', 'yes', 'true'):
         raise CheckpointAccessError(
             f'Checkpoint {source} cannot be read while TORCH_FORCE_WEIGHTS_ONLY_LOAD is set, which '
-            "before torch 2.6 shuts MMEngine's checkpoints out. Unset it; without it too, nothing "
-            'but data is loaded.'
+            "before torch 2.6 excludes MMEngine's checkpoints. Unset it; nothing but data is "
+            'loaded without it either.'
         )
-    # torch's own short list grew into add_safe_globals only later; here it is extended by hand.
+    # This torch has no add_safe_globals, so its own list is extended here.
     names = {**torch._weights_only_unpickler._get_allowed_globals(), **allowed_names()}
     return torch.load(
         file,
@@ -144,7 +128,7 @@ def _load_url(source: str) -> Any:
 
 
 def _load_address(source: str) -> Any:
-    """Fetch the bytes alone: MMEngine's checkpoint loaders leave it to torch what to run."""
+    """Fetch the bytes alone: MMEngine's own loaders would let torch run code from them."""
     with TemporaryDirectory() as folder:
         file = Path(folder) / os.path.basename(source)
         try:
@@ -153,8 +137,8 @@ def _load_address(source: str) -> Any:
             raise CheckpointError(
                 f'Checkpoint {source} cannot be fetched through a file backend of MMEngine '
                 f'({type(error).__name__}: {_first_line(error)}). Give a path, an http(s) URL, or '
-                'the address of a file on a storage whose backend is installed. Names of models '
-                '(torchvision://, open-mmlab://) stand for backbones, not for detectors.'
+                'the address of a file on a storage whose backend is installed. Model names '
+                '(torchvision://, open-mmlab://) are names of backbones, not of detectors.'
             ) from error
         check_hash(file, file.name, f'Checkpoint {source}')
         return _load(file, source)
@@ -172,7 +156,7 @@ def _load_safetensors(file: Path, source: str) -> dict[str, Any]:
 
 
 def _unpickling(source: str, message: str) -> str:
-    # torch wraps both in the same exception; only its refusals speak of what is unsupported.
+    # torch raises the same exception for damage and for a refusal; only the texts differ.
     refused = ('refused:', 'Unsupported', 'unsupported', 'Trying to', 'Can only', 'blocked')
     if not any(word in message for word in refused) or 'Unsupported operand' in message:
         return _unreadable(source, message)
@@ -181,7 +165,7 @@ def _unpickling(source: str, message: str) -> str:
     )
     return (
         f'Checkpoint {source} was refused: it holds more than data, and loading it could run code '
-        f'({reason.strip()}). If you trust where it comes from, load it once with '
+        f'({reason.strip()}). If you trust its origin, load it once with '
         "torch.load(..., weights_only=False) and save only its 'state_dict' and 'meta' to a new "
         'file.'
     )

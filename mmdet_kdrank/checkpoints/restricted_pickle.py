@@ -1,4 +1,4 @@
-"""A reader of pickles for a torch without an allow-list, as strict as torch's own became later."""
+"""A pickle reader for a torch without an allow-list, as strict as later versions of torch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,12 @@ from typing import Any
 
 import torch
 
-from mmdet_kdrank.checkpoints.stand_ins import StoredArray, StoredDtype, StoredHistoryBuffer, refuse
+from mmdet_kdrank.checkpoints.safe_globals import (
+    StoredArray,
+    StoredDtype,
+    StoredHistoryBuffer,
+    refuse,
+)
 
 _Load = Callable[[Any], None]
 _DICTS = (dict, OrderedDict, Counter)
@@ -25,19 +30,19 @@ def restricted_pickle(
     Args:
         names: Object by full name; every other name is refused.
         record_size: Bytes of a record of the archive by key, None for a file that is no archive. A
-            tensor that declares more than its record has is refused: such a torch would let it
-            read past the end.
+            tensor that declares more bytes than its record has is refused, because this torch would
+            read past the end of the record.
 
     Returns:
         A stand-in for the module `pickle`.
     """
 
-    # The one in Python, as in torch.package: the other lets no operation be looked at.
+    # The reader in Python, as in torch.package: the one in C cannot be restricted per operation.
     class Unpickler(pickle._Unpickler):
         dispatch = dict(_DISPATCH)
 
         def find_class(self, module: str, name: str) -> Any:
-            # Protocol 2, which torch writes, has Python 2's name for it.
+            # Protocol 2, which torch writes, uses Python 2's name of the module.
             full = f'{"builtins" if module == "__builtin__" else module}.{name}'
             return names[full] if full in names else refuse(full)
 
@@ -54,16 +59,16 @@ def restricted_pickle(
 
 
 def _check_storage(declared: Any, record_size: Callable[[str], int] | None) -> None:
-    """Refuses a persistent id ``('storage', type, key, location, numel)`` beyond its record."""
-    # A 'module' would make torch compare, and may be write, source files.
+    """Refuse a persistent id ``('storage', type, key, location, numel)`` beyond its record."""
+    # An id of a 'module' would make torch compare, and perhaps write, source files.
     if type(declared) is not tuple or declared[0] != 'storage':
-        refuse('a persistent id of something else than a storage')
+        refuse('a persistent id of anything but a storage')
     if record_size is None:
         return
     _, kind, key, _, numel = declared
     dtype = torch.uint8 if kind is torch.UntypedStorage else getattr(kind, 'dtype', None)
     if not isinstance(dtype, torch.dtype) or type(key) is not str or type(numel) is not int:
-        refuse('a storage declared like this')
+        refuse('a storage with such a declaration')
     if not 0 <= numel * dtype.itemsize <= record_size(key):
         raise pickle.UnpicklingError(
             f'refused: record {key!r} has {record_size(key)} bytes and declares {numel} values'
@@ -71,7 +76,7 @@ def _check_storage(declared: Any, record_size: Callable[[str], int] | None) -> N
 
 
 def _only_on(opcode: bytes, kinds: tuple[type, ...]) -> _Load:
-    """Return the operation, refused where what it changes is of none of these kinds."""
+    """Return the operation, restricted to objects of these classes."""
     load = pickle._Unpickler.dispatch[opcode[0]]
 
     def checked(reader: Any) -> None:
@@ -86,7 +91,7 @@ def _only_on(opcode: bytes, kinds: tuple[type, ...]) -> _Load:
     return checked
 
 
-# EXT1, … name objects by a number that other code of the process has given them.
+# EXT1, EXT2 and EXT4 name objects by a number that other code of the process registered.
 _DISPATCH: dict[int, _Load] = {
     code: load
     for code, load in pickle._Unpickler.dispatch.items()

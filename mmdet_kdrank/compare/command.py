@@ -15,7 +15,7 @@ from mmdet_kdrank.compare.experiment import Run, runs_of
 from mmdet_kdrank.compare.plan import Plan, plan_of_configs, read_plan
 from mmdet_kdrank.compare.progress import Progress
 from mmdet_kdrank.compare.results import write_report
-from mmdet_kdrank.datasets.shapes import write_shapes
+from mmdet_kdrank.datasets.shapes.folder import write_shapes
 from mmdet_kdrank.errors import ArgumentError, KDRankError
 from mmdet_kdrank.runs.exclusive import exclusive, signals_interrupt
 from mmdet_kdrank.runs.job_pool import run_jobs

@@ -10,7 +10,7 @@ from typing import Any
 from mmengine.config import Config
 
 from mmdet_kdrank.compare.run_settings import data_of, read_config
-from mmdet_kdrank.datasets.shapes import ShapesSpec, shapes_options
+from mmdet_kdrank.datasets.shapes.folder import ShapesSpec, shapes_options
 from mmdet_kdrank.errors import ArgumentError, MissingFileError, UnknownNameError, blamed_on
 
 _RESERVED = ('teacher', 'shapes')

@@ -1,4 +1,4 @@
-"""Faults of a COCO annotation file that MMDetection accepts, or finds only on the way."""
+"""Finds faults of a COCO annotation file that MMDetection accepts, or notices only in training."""
 
 from __future__ import annotations
 
@@ -12,70 +12,70 @@ from typing import Any
 
 from mmdet_kdrank.errors import DataError, MissingFileError
 
-_TABLES = ('images', 'annotations', 'categories')
+_LISTS = ('images', 'annotations', 'categories')
 
 
 def check_coco(
     ann_file: str | Path, classes: Sequence[str], images: str | Path | None, training: bool
 ) -> None:
-    """Refuses an annotation file that cannot be trained on, or not as it is meant.
+    """Refuse an annotation file on which a training would fail or learn wrong labels.
 
-    Holes in the ids, classes without objects, pictures without objects and boxes that reach out of
-    the picture are all legal and pass.
+    Gaps in the ids, classes without objects, images without objects and boxes that extend beyond
+    the image are legal and pass.
 
     Args:
-        ann_file: The file, as COCO's ``instances_*.json``.
+        ann_file: The file, such as COCO's ``instances_*.json``.
         classes: Class names of the data set, in the order of the labels.
-        images: Folder that ``file_name`` is relative to; None leaves the pictures out.
+        images: Folder that ``file_name`` is relative to; None skips the check of the image files.
         training: Whether objects are required.
 
     Raises:
-        FileNotFoundError: If the file or a picture does not exist.
-        ValueError: Names the file, the entry at fault and the mend.
+        FileNotFoundError: If the file or an image does not exist.
+        ValueError: Names the file, the faulty entry and the fix.
     """
     content = _read(Path(ann_file))
     try:
-        pictures = _check_images(content['images'])
+        images_by_id = _check_images(content['images'])
         categories = _check_categories(content['categories'], classes)
-        _check_annotations(content['annotations'], pictures, categories, training)
+        _check_annotations(content['annotations'], images_by_id, categories, training)
     except DataError as error:
         raise DataError(f'Annotation file {ann_file}: {error}') from None
     if images is not None:
-        _check_files(Path(ann_file), Path(images), pictures.values())
+        _check_files(Path(ann_file), Path(images), images_by_id.values())
 
 
 def _read(file: Path) -> dict[str, list]:
     if not file.is_file():
         raise MissingFileError(
             f'Annotation file {file} does not exist. Correct ann_file or data_root of the data '
-            'set; a relative path counts from the folder in which the command runs.'
+            'set; a relative path starts at the folder in which the command runs.'
         )
     try:
         content = json.loads(file.read_bytes())
     except ValueError as error:
         raise DataError(
-            f'Annotation file {file} is no JSON ({error}): it is empty, truncated or another '
+            f'Annotation file {file} is no JSON ({error}): it is empty, truncated or the wrong '
             'file. Write or fetch it again.'
         ) from error
-    for table in _TABLES:
-        rows = content.get(table) if isinstance(content, dict) else None
-        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+    for name in _LISTS:
+        entries = content.get(name) if isinstance(content, dict) else None
+        if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
             raise DataError(
-                f'Annotation file {file} has no list of objects under {table!r}. Write it in the '
-                f'format of COCO, with the lists {", ".join(_TABLES)}.'
+                f'Annotation file {file} has no list of objects under {name!r}. Write it in the '
+                f'format of COCO, with the lists {", ".join(_LISTS)}.'
             )
     return content
 
 
 def _check_images(images: list[dict]) -> dict[Any, dict]:
     if not images:
-        raise DataError('it lists no image. Give the file of the data set that you mean.')
+        raise DataError('it lists no image. Set ann_file to the right file.')
     for image in images:
         size = image.get('width'), image.get('height')
         if 'id' not in image or not all(isinstance(n, int) and n > 0 for n in size):
             raise DataError(
                 f'image {image.get("file_name", image)!r} needs an id, and width and height in '
-                f'pixels, and has {size[0]!r} × {size[1]!r}. Complete the entry.'
+                f'pixels; its size is {size[0]!r} × {size[1]!r}. Complete the entry.'
             )
     _check_unique('image id', (image['id'] for image in images))
     return {image['id']: image for image in images}
@@ -88,60 +88,62 @@ def _check_categories(categories: list[dict], classes: Sequence[str]) -> set:
     _check_unique('category id', (category['id'] for category in categories))
     names = [category['name'] for category in categories]
     _check_unique('category name', names)
-    found = [name for name in names if name in set(classes)]
-    if not found:
+    common = [name for name in names if name in set(classes)]
+    if not common:
         raise DataError(
             f'none of the classes ({_listed(classes)}) is among its categories '
-            f'({_listed(names)}). Set metainfo=dict(classes=…) of the data set to names of the '
+            f'({_listed(names)}). Set metainfo=dict(classes=…) of the data set to names in the '
             'file.'
         )
-    # MMDetection numbers the labels as the file lists the categories, whatever the names say.
-    if found != list(classes[: len(found)]):
+    # MMDetection numbers the labels in the order of the file, without a look at the names.
+    if common != list(classes[: len(common)]):
         raise DataError(
-            f'it lists the classes as {_listed(found)}, and the data set names them '
-            f'{_listed(classes)}: MMDetection takes the order of the file, so labels would carry '
-            'wrong names. Give metainfo=dict(classes=…) in the order of the file, without classes '
+            f'it lists the classes as {_listed(common)}, but the data set lists them as '
+            f'{_listed(classes)}. MMDetection uses the order of the file, so labels would have '
+            'wrong names. Set metainfo=dict(classes=…) to the order of the file, without classes '
             'that the file lacks.'
         )
     return {category['id'] for category in categories}
 
 
 def _check_annotations(
-    annotations: list[dict], pictures: dict[Any, dict], categories: set, training: bool
+    annotations: list[dict], images: dict[Any, dict], categories: set, training: bool
 ) -> None:
     if training and not annotations:
-        raise DataError('it lists no annotation, so there is nothing to train on. Give another.')
+        raise DataError(
+            'it lists no annotation, so there is nothing to train on. Set ann_file to another file.'
+        )
     for annotation in annotations:
-        called = f'annotation {annotation.get("id")!r}'
-        picture = pictures.get(annotation.get('image_id'))
-        if picture is None:
+        name = f'annotation {annotation.get("id")!r}'
+        image = images.get(annotation.get('image_id'))
+        if image is None:
             raise DataError(
-                f'{called} belongs to image {annotation.get("image_id")!r}, which the file does '
-                'not list. Remove the annotation, or add the image.'
+                f'{name} belongs to image {annotation.get("image_id")!r}, which the file does not '
+                'list. Remove the annotation, or add the image.'
             )
-        called += f' (image {picture.get("file_name", picture["id"])})'
+        name += f' (image {image.get("file_name", image["id"])})'
         if annotation.get('category_id') not in categories:
             raise DataError(
-                f'{called} has the category {annotation.get("category_id")!r}, which the file does '
+                f'{name} has the category {annotation.get("category_id")!r}, which the file does '
                 'not list. Correct category_id, or add the category.'
             )
         box = annotation.get('bbox')
-        numbers = isinstance(box, list) and all(isinstance(n, (int, float)) for n in box)
-        if not (numbers and len(box) == 4 and all(map(math.isfinite, box))):
+        are_numbers = isinstance(box, list) and all(isinstance(n, (int, float)) for n in box)
+        if not (are_numbers and len(box) == 4 and all(map(math.isfinite, box))):
             raise DataError(
-                f'{called} has the box {box!r}, not four finite numbers x, y, width, height. '
+                f'{name} has the box {box!r}, not four finite numbers x, y, width, height. '
                 'Correct or remove it.'
             )
         if not isinstance(annotation.get('area'), (int, float)):
             raise DataError(
-                f'{called} has the area {annotation.get("area")!r}; MMDetection needs a number. '
-                'Set it to width × height of the box where there is no mask.'
+                f'{name} has the area {annotation.get("area")!r}; MMDetection needs a number. '
+                'Without a mask, set it to width × height of the box.'
             )
     _check_unique('annotation id', (annotation.get('id') for annotation in annotations))
 
 
 def _check_files(ann_file: Path, folder: Path, images: Iterable[dict]) -> None:
-    # One listing a folder: on a network file system 100,000 look-ups take minutes.
+    # One listing per folder: on a network file system, 100,000 single look-ups take minutes.
     listed: dict[Path, set[str]] = {}
     for image in images:
         if not isinstance(image.get('file_name'), str):
@@ -151,7 +153,7 @@ def _check_files(ann_file: Path, folder: Path, images: Iterable[dict]) -> None:
             listed[path.parent] = set(os.listdir(path.parent)) if path.parent.is_dir() else set()
         if path.name not in listed[path.parent]:
             raise MissingFileError(
-                f'Image {path}, which {ann_file} lists, does not exist. Put it there, correct '
+                f'Image {path}, which {ann_file} lists, does not exist. Add the image, correct '
                 'data_root or data_prefix of the data set, or remove it from the file.'
             )
 

@@ -1,4 +1,4 @@
-"""Checking the data sets that a config names, before a run begins."""
+"""Checks the data sets that a config names, before a run begins."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from mmdet_kdrank.datasets.coco_check import check_coco
 
 
 def check_data(config: Config) -> None:
-    """Look through the annotation files of a config's training and validation set.
+    """Check the annotation files of a config's training and validation set.
 
-    Only data sets that :class:`mmdet.datasets.CocoDataset` reads, from a local disk, are looked
-    at, also inside wrappers.
+    Only data sets that :class:`mmdet.datasets.CocoDataset` reads from a local disk are checked,
+    also inside wrappers.
 
     Args:
         config: A training config.
 
     Raises:
-        FileNotFoundError: If an annotation file or a picture does not exist.
+        FileNotFoundError: If an annotation file or an image does not exist.
         ValueError: If an annotation file cannot be trained on.
     """
     for loader in ('train_dataloader', 'val_dataloader'):
@@ -41,10 +41,10 @@ def _coco_datasets(config: ConfigDict | None) -> Iterator[CocoDataset]:
     for inner in [config.get('dataset'), *config.get('datasets', [])]:
         yield from _coco_datasets(inner)
     kind = DATASETS.get(config.get('type', '')) if isinstance(config.get('type'), str) else None
-    # Those that read the file otherwise (LVIS, Objects365, panoptic) have rules of their own.
-    own = (getattr(kind, name, None) for name in ('load_data_list', 'parse_data_info'))
-    if tuple(own) == (CocoDataset.load_data_list, CocoDataset.parse_data_info):
-        # Built without reading anything: paths are joined as MMDetection joins them.
+    # Classes with another reading of the file (LVIS, Objects365, panoptic) have their own rules.
+    readers = (getattr(kind, name, None) for name in ('load_data_list', 'parse_data_info'))
+    if tuple(readers) == (CocoDataset.load_data_list, CocoDataset.parse_data_info):
+        # Building it joins the paths as MMDetection does, and reads no file.
         dataset = DATASETS.build(dict(config, lazy_init=True, pipeline=[]))
         if not dataset.backend_args:
             yield dataset

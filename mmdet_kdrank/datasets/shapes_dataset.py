@@ -3,15 +3,15 @@
 from mmdet.datasets import CocoDataset
 from mmdet.registry import DATASETS
 
-from mmdet_kdrank.datasets.shapes import CLASSES, PALETTE
+from mmdet_kdrank.datasets.shapes.taxonomy import CLASSES, PALETTE
 
 
 @DATASETS.register_module()
 class ShapesDataset(CocoDataset):
     """COCO-format data set of procedural shapes, written by ``tools/make_shapes.py``.
 
-    Masks hold the visible pixels, and boxes are tight around these; mostly hidden objects are not
-    annotated.
+    Masks hold the visible pixels, and boxes are tight around these. Objects that are mostly hidden
+    are not annotated.
     """
 
     METAINFO = dict(classes=CLASSES, palette=PALETTE)

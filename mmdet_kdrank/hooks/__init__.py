@@ -1,8 +1,8 @@
-"""Hooks, registered in MMEngine's HOOKS, one a file."""
+"""Hooks, registered in MMEngine's HOOKS, one per file."""
 
 from mmdet_kdrank.hooks.adapter_hook import DistillAdapterHook
 from mmdet_kdrank.hooks.diagnostics_hook import DistillDiagnosticsHook
-from mmdet_kdrank.hooks.resilience.atomic_backend import AtomicBackend
+from mmdet_kdrank.hooks.resilience.file_backends import AtomicBackend
 from mmdet_kdrank.hooks.resilience.random_state import RandomStateHook
 from mmdet_kdrank.hooks.resilience.safe_checkpoint import SafeCheckpointHook
 from mmdet_kdrank.hooks.verify_teacher_hook import VerifyTeacherHook

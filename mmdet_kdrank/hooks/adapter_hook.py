@@ -1,4 +1,4 @@
-"""Keeping the adapters of feature distillation beside the student in its checkpoints."""
+"""Keeps the adapters of feature distillation in the student's checkpoints."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from mmdet_kdrank.errors import ArgumentError
 from mmdet_kdrank.hooks.distilling_model import distiller
 
 KEY = 'distill_adapters'
-"""Key of the checkpoint, beside ``state_dict`` and ``optimizer``."""
+"""Key in the checkpoint, alongside ``state_dict`` and ``optimizer``."""
 
 
 @HOOKS.register_module()
 class DistillAdapterHook(Hook):
-    """Saves the adapters of ``distill_features`` in the checkpoint, and gives them to a new run.
+    """Saves the adapters of ``distill_features`` in the checkpoint, and loads them into a new run.
 
-    They stand under a key of their own, so ``state_dict`` stays a plain student's. A run that
-    resumes such a checkpoint, or starts from it with ``load_from``, takes them over; evaluation
-    ignores them. Detectors with adapters do not train without this hook.
+    They have their own key, so ``state_dict`` stays that of a plain student. A run that resumes
+    such a checkpoint, or starts from it with ``load_from``, loads them. Evaluation ignores them.
+    Detectors with adapters do not train without this hook.
 
     Raises:
         TypeError: Before training, if the model is no distilling detector.
@@ -36,6 +36,9 @@ class DistillAdapterHook(Hook):
         'NORMAL'
     """
 
+    # SafeCheckpointHook checks that the weights under this key are finite.
+    weights_key = KEY
+
     def __init__(self) -> None:
         self._loaded: dict[str, Any] | None = None
 
@@ -46,11 +49,11 @@ class DistillAdapterHook(Hook):
             checkpoint[KEY] = {name: weights_to_cpu(state) for name, state in states.items()}
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Remember the adapters; whether there will be any training is not known yet."""
+        """Keep the adapters until training begins; evaluation loads checkpoints too."""
         self._loaded = checkpoint.get(KEY)
 
     def before_train(self, runner: Runner) -> None:
-        """Take over what was loaded, on all ranks alike, and vouch for the saving."""
+        """Load the adapters, make all ranks equal, and tell the model that they are saved."""
         features = distiller(runner, self).distill_features
         if features is None:
             return
@@ -59,13 +62,13 @@ class DistillAdapterHook(Hook):
             features.load_adapters(self._loaded)
         elif states and runner.iter:
             raise ArgumentError(
-                f'The run resumes at iteration {runner.iter}, and the checkpoint has no {KEY}: '
-                f'the adapters of distill_features.{", ".join(states)} would start anew in the '
-                'middle of the schedule. Resume one that was written with DistillAdapterHook, or '
-                'start a new run from this one with load_from.'
+                f'The run resumes at iteration {runner.iter}, and the checkpoint has no {KEY}: the '
+                f'adapters of distill_features.{", ".join(states)} would be untrained in the '
+                'middle of the schedule. Resume a checkpoint that was written with '
+                'DistillAdapterHook, or start a new run from this one with load_from.'
             )
         self._loaded = None
-        # What the runner does for all that is in the state_dict.
+        # The runner does this for everything in the state_dict.
         for state in states.values():
             for value in state.values():
                 broadcast(value)

@@ -1,4 +1,4 @@
-"""Diagnostics of a distillation while it runs."""
+"""Measures a distillation while it runs."""
 
 from __future__ import annotations
 
@@ -12,8 +12,6 @@ from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
-from mmdet_kdrank.diagnostics.iteration import IterationWatch
-from mmdet_kdrank.diagnostics.journal import append
 from mmdet_kdrank.errors import ArgumentError
 from mmdet_kdrank.hooks.distilling_model import distiller
 from mmdet_kdrank.ops.checks import check_count
@@ -21,24 +19,26 @@ from mmdet_kdrank.ops.checks import check_count
 
 @HOOKS.register_module()
 class DistillDiagnosticsHook(Hook):
-    """Looks inside the distillation every so many iterations.
+    """Measures the distillation in every ``interval``-th iteration.
 
-    It measures, in the iteration itself and for each distilled head, which rows the losses come
-    from, how alike student and teacher rank the classes, and how the gradients of the distillation
-    losses stand to the detection losses' at the class logits. The names are in
-    ``docs/how_to/looking_inside.md``. They go to every backend of the visualiser, as
-    ``diagnostics/NAME``, and to ``WORK_DIR/TIMESTAMP/diagnostics.jsonl``, a line an iteration.
+    For each distilled head it measures three things in the iteration itself. First, which rows the
+    losses come from. Second, how similarly student and teacher rank the classes. Third, the
+    gradients of the distillation losses at the class logits, relative to the detection losses'.
 
-    The weights that training comes to are the same bit for bit with and without it. Of several
-    processes the first alone measures, its own share of the batch. A loss is called again for each
-    group of rows, so one that keeps a state of its own would count these calls.
+    ``docs/how_to/looking_inside.md`` lists the names. The values go to every backend of the
+    visualiser, as ``diagnostics/NAME``. They also go to
+    ``WORK_DIR/TIMESTAMP/diagnostics.jsonl``, one line per iteration.
+
+    The hook does not change the trained weights by a single bit. Of several processes, only the
+    first measures, and only its share of the batch. A loss is called again for each group of rows,
+    so a loss with a state would count these calls.
 
     Args:
         interval: Iterations between two measurements.
-        topk: For each k the share of the teacher's k best classes that are among
-            the student's k best.
-        score_edges: Rising bounds, in (0, 1), between the intervals of the
-            teacher's score by which tau is split.
+        topk: For each k, measure the share of the teacher's k best classes that are among the
+            student's k best.
+        score_edges: Rising bounds, in (0, 1), between intervals of the teacher's score. tau is
+            measured for each interval.
 
     Raises:
         TypeError: Before training, if the model is no distilling detector.
@@ -62,20 +62,23 @@ class DistillDiagnosticsHook(Hook):
         bounds = [0, *score_edges, 1]
         if not all(low < high for low, high in zip(bounds, bounds[1:], strict=False)):
             raise ArgumentError(
-                f'score_edges={score_edges!r} must rise, and lie between 0 and 1: they are bounds '
-                'between intervals of a probability.'
+                f'score_edges={score_edges!r} must rise, and lie between 0 and 1, because they are '
+                'bounds between intervals of a probability.'
             )
         self.interval, self.topk, self.score_edges = interval, tuple(topk), tuple(score_edges)
         self._watching = ExitStack()
         self._values: dict[str, float] | None = None
 
     def before_train(self, runner: Runner) -> None:
-        """Refuse what is no distilling detector."""
+        """Refuse a model that is no distilling detector."""
         distiller(runner, self)
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
-        """Look on, where this iteration's turn has come."""
+        """Start to measure, if this iteration is due."""
         if is_main_process() and self.every_n_train_iters(runner, self.interval):
+            # Imported here: few runs measure anything.
+            from mmdet_kdrank.diagnostics.iteration import IterationWatch
+
             scaler = getattr(runner.optim_wrapper, 'loss_scaler', None)
             watch = IterationWatch(
                 distiller(runner, self),
@@ -86,9 +89,11 @@ class DistillDiagnosticsHook(Hook):
             self._values = self._watching.enter_context(watch.watch())
 
     def after_train_iter(self, runner: Runner, *args: Any, **kwargs: Any) -> None:
-        """Write what was seen."""
+        """Write the measured values."""
         if self._values is None:
             return
+        from mmdet_kdrank.diagnostics.journal import append
+
         self._watching.close()
         values = {name: value for name, value in self._values.items() if math.isfinite(value)}
         self._values = None

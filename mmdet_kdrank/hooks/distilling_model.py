@@ -15,16 +15,16 @@ def distiller(runner: Runner, hook: Hook) -> DistillMixin:
 
     Args:
         runner: The runner.
-        hook: Who asks, named in the error.
+        hook: The hook that needs it, named in the error.
 
     Raises:
-        TypeError: If it is no distilling detector.
+        TypeError: If the model is no distilling detector.
     """
     model = runner.model.module if is_model_wrapper(runner.model) else runner.model
     if not isinstance(model, DistillMixin):
         raise ArgumentTypeError(
-            f'{type(hook).__name__} works on a distilling detector, and the model is a '
-            f'{type(model).__name__}. Take the hook out of custom_hooks, or set model.type to '
+            f'{type(hook).__name__} needs a distilling detector, but the model is a '
+            f'{type(model).__name__}. Remove the hook from custom_hooks, or set model.type to '
             'DistillSingleStageDetector or DistillTwoStageDetector.'
         )
     return model

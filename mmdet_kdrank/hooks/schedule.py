@@ -1,4 +1,4 @@
-"""Factors over the course of training: pieces, and the schedule that they make up."""
+"""Factors that change in the course of training: a schedule and its pieces."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mmdet_kdrank.ops.checks import check_choice, check_count
 
 @dataclass(frozen=True)
 class Constant:
-    """One factor from a step on.
+    """A constant factor from a step on.
 
     Args:
         begin: Its first step.
@@ -34,21 +34,21 @@ class Constant:
 
     @property
     def end(self) -> int:
-        """The first step after it that another piece may take."""
+        """The first step at which another piece may begin."""
         return self.begin + 1
 
     def __call__(self, step: int) -> float:
-        """Return the factor, whatever the step."""
+        """Return the factor, which does not depend on the step."""
         return float(self.factor)
 
 
 @dataclass(frozen=True)
 class Linear:
-    """From one factor to another along a line.
+    """A factor that changes linearly.
 
     Args:
-        begin: Step at which ``start_factor`` holds.
-        end: The first step after it: ``end_factor`` is reached at ``end - 1``, as in
+        begin: Step at which the factor is ``start_factor``.
+        end: First step after the change: the factor reaches ``end_factor`` at ``end - 1``, as in
             MMEngine's parameter schedulers.
         start_factor: Factor at the beginning, at least 0.
         end_factor: Factor at the end and after it, at least 0.
@@ -69,8 +69,8 @@ class Linear:
         check_count('end', self.end)
         if self.end < self.begin + 2:
             raise ArgumentError(
-                f'begin={self.begin} and end={self.end} leave no two steps for the factor to '
-                f'change in. Set end to {self.begin + 2} or more'
+                f'begin={self.begin} and end={self.end} leave fewer than two steps for the change '
+                f'of the factor. Set end to {self.begin + 2} or more'
                 f'{", or count iterations with by_epoch=False" if self.by_epoch else ""}.'
             )
         _check_factor('start_factor', self.start_factor)
@@ -78,19 +78,19 @@ class Linear:
 
     def __call__(self, step: int) -> float:
         """Return the factor at a step from ``begin`` on."""
-        way = self.curve(min((step - self.begin) / (self.end - 1 - self.begin), 1.0))
-        return (1 - way) * self.start_factor + way * self.end_factor
+        progress = self.curve(min((step - self.begin) / (self.end - 1 - self.begin), 1.0))
+        return (1 - progress) * self.start_factor + progress * self.end_factor
 
     def curve(self, done: float) -> float:
-        """How far the factor has come, from 0 to 1, when ``done`` of the steps are over."""
+        """Return the progress of the change, from 0 to 1, after the share ``done`` of the steps."""
         return done
 
 
 class Cosine(Linear):
-    """From one factor to another along half a cosine: slow, fast, slow. Arguments as Linear."""
+    """A factor that changes along half a cosine: slow, fast, slow. Arguments as Linear."""
 
     def curve(self, done: float) -> float:
-        """(1 - cos(pi done)) / 2."""
+        """Return (1 - cos(pi done)) / 2."""
         return (1 - math.cos(math.pi * done)) / 2
 
 
@@ -100,7 +100,7 @@ PIECES = {'constant': Constant, 'linear': Linear, 'cosine': Cosine}
 class Schedule:
     """The factor as a function of the step alone.
 
-    It is 1 before the first piece. After a piece its last factor holds until the next begins.
+    It is 1 before the first piece. After a piece, its last factor stays until the next piece.
 
     Args:
         pieces: ``type``, a name in :data:`PIECES`, and its arguments, in order.
@@ -119,7 +119,7 @@ class Schedule:
 
     def __init__(self, pieces: Sequence[dict]) -> None:
         if not pieces or not isinstance(pieces, Sequence):
-            raise ArgumentTypeError(f'it must be a list of pieces, at least one, not {pieces!r}.')
+            raise ArgumentTypeError(f'it must be a list of one or more pieces, not {pieces!r}.')
         self.pieces = [_build(index, piece) for index, piece in enumerate(pieces)]
         self.by_epoch = self.pieces[0].by_epoch
         for index, (piece, following) in enumerate(
@@ -128,23 +128,23 @@ class Schedule:
             if following.by_epoch != self.by_epoch:
                 raise ArgumentError(
                     f'piece 0 has by_epoch={self.by_epoch} and piece {index} '
-                    f'by_epoch={following.by_epoch}. Count all in epochs, or all in iterations.'
+                    f'by_epoch={following.by_epoch}. Set the same by_epoch in all pieces.'
                 )
             if following.begin < piece.end:
                 raise ArgumentError(
-                    f'piece {index} begins at {following.begin}, before the one in front of it '
-                    f'ends, at {piece.end}. Let the pieces follow each other.'
+                    f'piece {index} begins at {following.begin}, but piece {index - 1} ends at '
+                    f'{piece.end}. Begin each piece after the end of the one before it.'
                 )
 
     @property
     def end(self) -> int:
-        """The first step at which nothing changes any more."""
+        """The first step from which on the factor is constant."""
         return self.pieces[-1].end
 
     def __call__(self, step: int) -> float:
         """Return the factor at a step, counted from 0."""
-        begun = bisect_right([piece.begin for piece in self.pieces], step)
-        return self.pieces[begun - 1](step) if begun else 1.0
+        count = bisect_right([piece.begin for piece in self.pieces], step)
+        return self.pieces[count - 1](step) if count else 1.0
 
 
 def _build(index: int, piece: dict) -> Constant | Linear:

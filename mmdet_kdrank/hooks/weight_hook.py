@@ -18,20 +18,20 @@ from mmdet_kdrank.hooks.schedule import Schedule
 class DistillWeightHook(Hook):
     """Multiplies the weight of entries of ``distill_losses`` and ``distill_features``.
 
-    The factor comes on top of the configured weight and is a function of the iteration or the
-    epoch alone, so that a resumed run goes on with what it would have had. At a factor of exactly
-    0 the loss is not computed (but in a run's first iteration), and logged as 0. The log shows
-    each factor as ``distill_factor.NAME``.
+    The factor multiplies the configured weight. It depends on the iteration or the epoch alone, so
+    a resumed run continues with the same factors. If the factor is exactly 0, the loss is logged as
+    0 and not computed, except in a run's first iteration. The log shows each factor as
+    ``distill_factor.NAME``.
 
     Args:
-        schedules: Pieces of the schedule of each entry that has one, see
+        schedules: Pieces of a schedule by the name of the entry, see
             :class:`~mmdet_kdrank.hooks.schedule.Schedule`.
 
     Raises:
-        TypeError: If a piece lacks an argument or has an unknown one; before training, if the
-            model is no distilling detector.
-        ValueError: If a schedule is not acceptable; before training, if an entry is unknown or a
-            schedule goes on past the end.
+        TypeError: If a piece lacks an argument or has an unknown one. Before training, if the model
+            is no distilling detector.
+        ValueError: If a schedule is invalid. Before training, if an entry is unknown or a schedule
+            continues after the end of training.
 
     Example:
         >>> warm_up = dict(type='linear', begin=0, end=3, start_factor=0, end_factor=1)
@@ -55,7 +55,7 @@ class DistillWeightHook(Hook):
             if name not in known:
                 raise ArgumentError(
                     f'DistillWeightHook.schedules.{name}: neither distill_losses nor '
-                    f'distill_features has this entry. Choose among {", ".join(known) or "none"}.'
+                    f'distill_features has this entry. Choose one of {", ".join(known) or "none"}.'
                 )
             unit, last = (
                 ('epochs', runner.max_epochs)
@@ -64,9 +64,8 @@ class DistillWeightHook(Hook):
             )
             if schedule.end > last:
                 raise ArgumentError(
-                    f'DistillWeightHook.schedules.{name} goes on until {schedule.end} {unit} are '
-                    f'over, and training ends after {last}. Let its pieces begin and end by then, '
-                    'or set by_epoch to what they count.'
+                    f'DistillWeightHook.schedules.{name} needs {schedule.end} {unit}, but training '
+                    f'ends after {last}. End its pieces before that, or correct by_epoch.'
                 )
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:

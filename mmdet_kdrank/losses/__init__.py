@@ -1,4 +1,4 @@
-"""Losses on logits and on features, registered in MODELS, one a file."""
+"""Losses on logits and on features, registered in MODELS, one per file."""
 
 from mmdet_kdrank.losses.base import LogitDistillLoss
 from mmdet_kdrank.losses.binary_kd import BinaryKDLoss

@@ -5,22 +5,37 @@ from mmdet.models.losses.utils import weight_reduce_loss
 from torch import Tensor, nn
 
 from mmdet_kdrank.errors import ArgumentError, UnsupportedError
-from mmdet_kdrank.losses.precision import full_precision
 from mmdet_kdrank.ops.checks import check_choice, check_logits, check_number
 
 _REDUCTIONS = ('none', 'mean', 'sum')
 
 
+def full_precision(tensor: Tensor) -> Tensor:
+    """Convert half precision to float32, and leave other dtypes as they are.
+
+    Args:
+        tensor: Of any floating-point dtype and shape.
+
+    Returns:
+        Float32 or float64, of the same shape.
+
+    Example:
+        >>> full_precision(torch.ones(2, dtype=torch.float16)).dtype
+        torch.float32
+    """
+    return tensor.to(torch.promote_types(tensor.dtype, torch.float32))
+
+
 class LogitDistillLoss(nn.Module):
     """Checks, weights and reduction around a loss per row.
 
-    Called as MMDetection's ``KnowledgeDistillationKLDivLoss``, with its semantics of ``weight``,
-    ``avg_factor`` and ``reduction_override``. Beyond it, the formula is computed in float32 or
-    better, under autocast too; an empty batch gives zero with a graph; and the soft labels are a
-    constant.
+    It is called as MMDetection's ``KnowledgeDistillationKLDivLoss``, with the same meaning of
+    ``weight``, ``avg_factor`` and ``reduction_override``. In addition, the formula is computed in
+    float32 or float64, under autocast too. An empty batch gives zero with a graph. The soft labels
+    are a constant.
 
-    A subclass writes :meth:`row_loss` and registers itself in ``mmdet.registry.MODELS``. One that
-    needs the hard labels too sets ``requires_labels = True``; whoever calls it reads that attribute
+    A subclass writes :meth:`row_loss` and registers itself in ``mmdet.registry.MODELS``. If it
+    needs the hard labels too, it sets ``requires_labels = True``; the caller reads that attribute
     and passes ``labels=``.
 
     Args:
@@ -78,7 +93,7 @@ class LogitDistillLoss(nn.Module):
             pred: The student's logits, shape (N, C).
             soft_label: The teacher's logits, shape (N, C).
             weight: Factor on each row, shape (N,).
-            avg_factor: What the sum is divided by in place of N. Only for ``'mean'``.
+            avg_factor: The divisor of the sum, in place of N. Only for ``'mean'``.
             reduction_override: Replaces the reduction of the constructor.
             labels: Class indices, shape (N,); for losses with ``requires_labels`` alone.
 
@@ -104,7 +119,7 @@ class LogitDistillLoss(nn.Module):
         if self.requires_labels != (labels is not None):
             raise ArgumentError(
                 f'{type(self).__name__} has requires_labels={self.requires_labels}, but labels '
-                f'were {"not " if labels is None else ""}passed; pass labels exactly where it is '
+                f'were {"not " if labels is None else ""}passed. Pass labels if and only if it is '
                 'True.'
             )
         if labels is not None and labels.shape != rows:
@@ -117,7 +132,7 @@ class LogitDistillLoss(nn.Module):
         with torch.autocast(pred.device.type, enabled=False):
             loss = self.row_loss(full_precision(pred), full_precision(soft_label.detach()), **extra)
             if reduction == 'mean' and avg_factor is None:
-                # The mean over no row is NaN; with this divisor it is zero and keeps its graph.
+                # The mean over no rows is NaN; with this divisor it is zero and keeps its graph.
                 return (
                     self.loss_weight * weight_reduce_loss(loss, weight, 'sum') / max(len(loss), 1)
                 )

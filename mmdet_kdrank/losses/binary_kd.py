@@ -1,4 +1,4 @@
-"""Binary knowledge distillation: each class a yes or no of its own."""
+"""Binary knowledge distillation: every class is a binary decision of its own."""
 
 from typing import Any
 
@@ -14,23 +14,23 @@ from mmdet_kdrank.ops.checks import check_positive
 class BinaryKDLoss(LogitDistillLoss):
     r"""``T^2 sum_c BCE(sigmoid(s_c / T), sigmoid(t_c / T))``, for sigmoid heads.
 
-    A softmax over the logits of a sigmoid head forgets whether there is anything at all; this loss
+    A softmax over the logits of a sigmoid head loses whether there is any object at all. This loss
     compares the scores that the head reports. The gradient on a logit is the difference of the two
-    scores (at T = 1). The value does not reach 0: where student and teacher agree it is the
+    scores (at T = 1). The value does not reach 0: where student and teacher agree, it is the
     teacher's entropy.
 
     Args:
-        temperature: T. The paper has none, which is 1.
-        **options: ``reduction`` and ``loss_weight``. The authors' configs weigh their loss, which
-            has the factor below, by 1; for this one that is ours.
+        temperature: T. The paper has no temperature, which is T = 1.
+        **options: ``reduction`` and ``loss_weight``. The authors' configs use a weight of 1 for
+            their loss, which has the factor below. The weight of 1 for this loss is our choice.
 
     Raises:
         ValueError: If ``temperature`` is not above 0.
 
     References:
         "Bridging Cross-task Protocol Inconsistency for Distillation in Dense Object Detection",
-        arXiv 2308.14286, the binary classification distillation loss before its factor
-        ``|q - p|``; with that it is ``QualityFocalKDLoss`` at ``beta=1``.
+        arXiv 2308.14286: its binary classification distillation loss without the factor
+        ``|q - p|``. With that factor it is ``QualityFocalKDLoss`` at ``beta=1``.
 
     Example:
         >>> import torch

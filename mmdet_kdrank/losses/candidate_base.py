@@ -16,26 +16,27 @@ class CandidateLoss(nn.Module):
     """Compares how student and teacher score the candidates of one class or one object.
 
     Class-wise losses compare the classes of a RoI or anchor. Here a row is a class, its columns are
-    RoIs or anchors, and its values the log-odds of their scores for that class. So the loss needs
-    all samples of a head: the distiller reads ``requires_samples`` and calls ``loss(samples)``, on
-    columns matched by class name and before the selector.
+    RoIs or anchors, and its values are the log-odds of their scores for that class. So the loss
+    needs all samples of a head. The distiller reads ``requires_samples`` and calls
+    ``loss(samples)``, after it matched the columns by class name, and before the selector.
 
-    The result is the sum over the rows divided by their number, at least 1; with several ranks by
-    their mean number a rank (:func:`~mmdet_kdrank.distributed.global_avg_factor`), so that every
-    rank has to call it. Without a row it is zero and has a graph.
+    The result is the sum over the rows divided by their number, at least 1. With several ranks the
+    divisor is the mean number of rows per rank
+    (:func:`~mmdet_kdrank.distributed.global_avg_factor`), so every rank must call the loss. Without
+    rows it is zero and has a graph.
 
     A subclass writes :meth:`row_loss` and registers itself in ``mmdet.registry.MODELS``.
 
     Args:
-        rows: ``'class'``: a row for every class that the teacher sees, of the candidates with the
-            teacher's highest scores for it. ``'object'``: a row for every annotated object with at
-            least two positive samples of the student's own assignment, of these; for heads that
-            tell their labels.
-        scope: For class rows, which samples compete: those of one ``'image'``, or of the whole
+        rows: ``'class'``: a row for every class that the teacher sees; it holds the candidates
+            with the teacher's highest scores for the class. ``'object'``: a row for every annotated
+            object with at least two positive samples of the student's own assignment; it holds
+            these. Object rows need a head that provides its labels.
+        scope: For class rows, the samples that compete: those of one ``'image'``, or of the whole
             ``'batch'`` of this process, as all images do in AP.
-        candidates: The most candidates a row has, at least 2: the teacher's best.
-        score_thr: For class rows: the teacher sees a class where it gives at least one candidate
-            this score. 0.05 is MMDetection's threshold for a detection.
+        candidates: The most candidates that a row has, at least 2: the teacher's best.
+        score_thr: For class rows: the teacher sees a class if it gives at least one candidate this
+            score. 0.05 is MMDetection's threshold for a detection.
         loss_weight: Factor on the result.
 
     Raises:
@@ -78,8 +79,8 @@ class CandidateLoss(nn.Module):
             raise ArgumentError(f'score_thr={score_thr!r} must be a score between 0 and 1.')
         if (rows, scope) == ('object', 'batch'):
             raise ArgumentError(
-                "scope='batch' with rows='object': an object lies in one image. Leave scope out, "
-                "or use rows='class'."
+                "scope='batch' does not fit rows='object', because an object lies in one image. "
+                "Leave scope out, or use rows='class'."
             )
         self.rows = rows
         self.scope = scope
@@ -94,8 +95,8 @@ class CandidateLoss(nn.Module):
         Args:
             student: The student's log-odds, float32 or float64, shape (R, M), R >= 1.
             teacher: The teacher's, a constant, shape (R, M).
-            valid: Which columns hold a candidate, at least two a row, bool, shape (R, M). The rest
-                is of no meaning, and must have no influence.
+            valid: Which columns hold a candidate, at least two per row, bool, shape (R, M). The
+                other columns hold arbitrary values and must have no influence.
 
         Returns:
             Shape (R,).
@@ -135,7 +136,7 @@ class CandidateLoss(nn.Module):
         if samples.labels is None or samples.boxes is None or samples.ground_truth is None:
             raise ArgumentError(
                 f"{type(self).__name__}(rows='object') needs samples with labels, boxes and "
-                "ground_truth. Use rows='class', which needs none of them."
+                "ground_truth. Use rows='class', which does not need them."
             )
         return object_rows(samples, self.candidates)
 

@@ -32,7 +32,7 @@ class CandidateRankLoss(CandidateLoss):
             ``steepness``, ``surrogate``, ``form``, ``standardize``, ``exact_teacher``, ``eps``,
             ``standardize_eps`` and ``backend``, with the meaning and the defaults of
             ``KendallRankLoss``, per log-odds instead of logits. ``form='cosine'`` needs
-            ``candidates`` of 3 or more, and rows of two have no gradient under it. No default is
+            ``candidates`` of 3 or more, and with it a row of two has no gradient. No default is
             tuned.
 
     Raises:

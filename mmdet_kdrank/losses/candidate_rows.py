@@ -1,4 +1,4 @@
-r"""Rows along the candidates: which samples are compared with each other, and by what value.
+r"""Rows along the candidates: which samples are compared with each other, and by which value.
 
 The value of sample n in a row of class c is the log-odds of its score for c,
 
@@ -8,9 +8,9 @@ which for a sigmoid head is the logit itself, and for a softmax head
 
     v = z_c - log sum_{k != c} exp(z_k).
 
-The logit z_c of a softmax head would not do: adding a constant to all logits of one RoI leaves its
-scores as they are, and moves it past other RoIs. Detections are sorted by score, and the log-odds
-order them in the same way without saturating.
+The logit z_c of a softmax head is no such value. A constant added to all logits of one RoI leaves
+its scores unchanged, but would move it past other RoIs. Detections are sorted by score; the
+log-odds give the same order and do not saturate.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ class CandidateRows:
     """R rows of up to M candidates.
 
     Args:
-        index: Which sample stands there, best of the teacher first, int64, shape (R, M).
-        valid: Whether one stands there, bool, shape (R, M). At least two in each row.
+        index: Samples of each row, the teacher's best first, int64, shape (R, M).
+        valid: Which entries of ``index`` are used, at least two per row, bool, shape (R, M).
         column: Class of each row, int64, shape (R,).
     """
 
@@ -45,29 +45,29 @@ class CandidateRows:
         return len(self.index)
 
     def values(self, logits: Tensor, softmax: bool) -> Tensor:
-        """Log-odds of each row's class.
+        """Return the log-odds of each row's class.
 
         Args:
             logits: Of all samples, shape (N, C).
-            softmax: Whether scores are their softmax; else their sigmoid.
+            softmax: Whether scores are their softmax; otherwise their sigmoid.
 
         Returns:
-            Shape (R, M), float32 or float64; of no meaning where not valid.
+            Shape (R, M), float32 or float64; arbitrary where not valid.
         """
         return log_odds(logits, self.index, self.column[:, None].expand_as(self.index), softmax)
 
 
 def log_odds(logits: Tensor, index: Tensor, column: Tensor, softmax: bool) -> Tensor:
-    """Log-odds of single scores.
+    """Return the log-odds of single scores.
 
     Args:
         logits: Shape (N, C).
         index: Samples, int64, any shape.
         column: Classes, int64, of the same shape.
-        softmax: Whether scores are the softmax of the logits; else their sigmoid.
+        softmax: Whether scores are the softmax of the logits; otherwise their sigmoid.
 
     Returns:
-        Of the shape of ``index``, float32 or float64.
+        The shape of ``index``, float32 or float64.
 
     Example:
         >>> logits, first = torch.tensor([[40.0, 0.0, 0.0]]), torch.tensor([0])
@@ -80,7 +80,7 @@ def log_odds(logits: Tensor, index: Tensor, column: Tensor, softmax: bool) -> Te
     if not softmax:
         return logits[index, column].to(dtype)
     rows, column = logits[index].to(dtype), column[..., None]
-    # Not from the score: near 1 it has lost what the other channels say.
+    # Not computed from the score: rounding a score near 1 loses the other channels.
     others = rows.scatter(-1, column, -math.inf).logsumexp(-1)
     return rows.gather(-1, column).squeeze(-1) - others
 
@@ -93,8 +93,8 @@ def class_rows(
     Args:
         samples: Those of one head, aligned.
         most: M.
-        score_thr: The teacher sees a class where a sample has at least this score for it.
-        per_image: A row for each image and class; else the samples of all images compete.
+        score_thr: The teacher sees a class if a sample has at least this score for it.
+        per_image: A row for each image and class; otherwise the samples of all images compete.
 
     Returns:
         The rows, by image and then by class.
@@ -102,33 +102,34 @@ def class_rows(
     softmax = samples.activation == 'softmax'
     threshold = math.log(score_thr) if softmax else math.log(score_thr / (1 - score_thr))
     scores = samples.teacher.float().log_softmax(1) if softmax else samples.teacher
-    # A dense head has 200,000 anchors by 80 classes, nearly all below the threshold: few are looked
-    # at by class, and sorted for the classes that are there.
-    high = scores[:, : samples.num_classes].amax(1) >= threshold
-    nothing = samples.image.new_zeros(0)
-    index, length, column = [nothing.view(0, most)], [nothing], [nothing]
+    # A dense head has 200,000 anchors by 80 classes, nearly all below the threshold. So the anchors
+    # are filtered first, and sorted for the classes that the teacher sees alone.
+    above_threshold = scores[:, : samples.num_classes].amax(1) >= threshold
+    empty = samples.image.new_zeros(0)
+    index, length, column = [empty.view(0, most)], [empty], [empty]
     for group in _groups(samples.image, per_image):
-        certain = scores[group[high[group]], : samples.num_classes] >= threshold
-        seen = certain.any(0).nonzero().squeeze(1)
-        of_seen = scores[group[:, None], seen].float()
-        best = of_seen.topk(min(most, len(group)), dim=0).indices.t()
+        anchors = group[above_threshold[group]]
+        seen_by_anchor = scores[anchors, : samples.num_classes] >= threshold
+        seen_classes = seen_by_anchor.any(0).nonzero().squeeze(1)
+        class_scores = scores[group[:, None], seen_classes].float()
+        best = class_scores.topk(min(most, len(group)), dim=0).indices.t()
         index.append(F.pad(group[best], (0, most - best.shape[1])))
-        length.append(torch.full_like(seen, best.shape[1]))
-        column.append(seen)
-    valid = torch.arange(most, device=nothing.device) < torch.cat(length)[:, None]
+        length.append(torch.full_like(seen_classes, best.shape[1]))
+        column.append(seen_classes)
+    valid = torch.arange(most, device=empty.device) < torch.cat(length)[:, None]
     return CandidateRows(torch.cat(index), valid, torch.cat(column))
 
 
 def object_rows(samples: DistillSamples, most: int) -> CandidateRows:
     """Return a row for every object of the ground truth that has two positive samples or more.
 
-    Positives are the student's own. Its assignment is known by class alone, so a positive belongs
-    to the object of its class that its box overlaps most. For points, whose box is their cell, that
-    is the smallest of the objects that hold the cell, as FCOS assigns them.
+    Positives are those of the student's assignment. It is known by class alone, so a positive
+    belongs to the object of its class that its box overlaps most. The box of a point is its cell.
+    So a point belongs to the smallest object that contains its cell, as FCOS assigns points.
 
     Args:
         samples: Those of one head, aligned, with labels, boxes and ground truth.
-        most: M; of more positives, those that the teacher scores highest for the class.
+        most: M; of more positives, the row keeps those that the teacher scores highest.
 
     Returns:
         The rows, in the order of the objects.
@@ -137,23 +138,23 @@ def object_rows(samples: DistillSamples, most: int) -> CandidateRows:
     owner, positive = _owners(samples, samples.positive().nonzero().squeeze(1))
     label = samples.labels[positive]
     score = log_odds(samples.teacher, positive, label, samples.activation == 'softmax')
-    # By object, and there by score.
+    # Sort by object, and within an object by score.
     order = score.argsort(descending=True)
     order = order[owner[order].argsort(stable=True)]
     owner, positive = owner[order], positive[order]
     count = torch.bincount(owner, minlength=len(objects))
-    place = torch.arange(len(owner), device=owner.device) - (count.cumsum(0) - count)[owner]
-    kept = count >= 2
-    row = kept.cumsum(0)[owner] - 1
-    stays = kept[owner] & (place < most)
-    index = positive.new_zeros(int(kept.sum()), most)
-    index[row[stays], place[stays]] = positive[stays]
-    valid = torch.arange(most, device=owner.device) < count[kept][:, None]
-    return CandidateRows(index, valid, objects.labels[kept])
+    rank = torch.arange(len(owner), device=owner.device) - (count.cumsum(0) - count)[owner]
+    has_row = count >= 2
+    row = has_row.cumsum(0)[owner] - 1
+    kept = has_row[owner] & (rank < most)
+    index = positive.new_zeros(int(has_row.sum()), most)
+    index[row[kept], rank[kept]] = positive[kept]
+    valid = torch.arange(most, device=owner.device) < count[has_row][:, None]
+    return CandidateRows(index, valid, objects.labels[has_row])
 
 
 def _groups(image: Tensor, per_image: bool) -> Iterator[Tensor]:
-    """Return indices of the samples that compete with each other, groups of two or more."""
+    """Yield the indices of samples that compete with each other, in groups of two or more."""
     if per_image:
         last = int(image.max()) if len(image) else -1
         groups = ((image == number).nonzero().squeeze(1) for number in range(last + 1))
@@ -168,7 +169,7 @@ def _owners(samples: DistillSamples, positive: Tensor) -> tuple[Tensor, Tensor]:
     if not len(objects):
         return positive[:0], positive[:0]
     overlap = bbox_overlaps(samples.boxes[positive], objects.boxes)
-    same = samples.image[positive][:, None] == objects.image
-    same &= samples.labels[positive][:, None] == objects.labels
-    best, owner = overlap.masked_fill(~same, 0).max(1)
+    matches = samples.image[positive][:, None] == objects.image
+    matches &= samples.labels[positive][:, None] == objects.labels
+    best, owner = overlap.masked_fill(~matches, 0).max(1)
     return owner[best > 0], positive[best > 0]

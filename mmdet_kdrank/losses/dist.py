@@ -1,4 +1,4 @@
-"""DIST: correlations in place of divergences."""
+"""DIST: correlations of scores, in place of a divergence."""
 
 from typing import Any
 
@@ -18,22 +18,22 @@ class DISTLoss(LogitDistillLoss):
     ``inter = 1 - corr(p_n, q_n)`` compares a row's scores over the classes. ``intra``, the mean
     over classes of ``1 - corr(p_c, q_c)``, compares a class's scores over the rows.
 
-    **The rows that intra sees** are those of one call: what the selector chose in the batch of one
-    process (the sampled RoIs of its images, the top anchors), of one stage in a Cascade. All of
-    them enter the correlations alike, those of weight 0 too. ``intra`` is one number, which each
-    row carries as its own; weights then act as for every loss, and so count in it only as the sum
-    of the weights over ``avg_factor``. With one row, or a class whose scores are all equal, the
-    correlation is taken for 0 and has no gradient.
+    ``intra`` compares the rows of one call. These are the rows that the selector chose in the batch
+    of one process (sampled RoIs of its images, or top anchors), and in one stage of a Cascade. All
+    of them enter the correlations equally, even with weight 0. ``intra`` is one number that is
+    added to the loss of every row. So weights change its share only through the sum of the weights
+    over ``avg_factor``. With one row, or a class whose scores are all equal, the correlation is set
+    to 0 and has no gradient.
 
     Args:
         beta: Factor on inter.
         gamma: Factor on intra. 0: rows are independent of each other.
         temperature: T.
-        activation: What turns logits into scores: ``'softmax'``, the paper's, or ``'sigmoid'``,
-            ours, for sigmoid heads.
-        **options: ``reduction`` and ``loss_weight``; not ``weight``, which is a call's.
+        activation: Turns logits into scores: ``'softmax'``, as in the paper, or ``'sigmoid'``, our
+            addition for sigmoid heads.
+        **options: ``reduction`` and ``loss_weight``; ``weight`` is passed at the call.
 
-    The temperature of 1 is the paper's for ImageNet; the factors of 1 are ours.
+    The temperature of 1 is the paper's for ImageNet; the factors of 1 are our choice.
 
     Raises:
         ValueError: If the temperature is not positive or the activation is unknown.
@@ -69,7 +69,7 @@ class DISTLoss(LogitDistillLoss):
         self.activation = activation
 
     def row_loss(self, pred: Tensor, soft_label: Tensor) -> Tensor:
-        """Each row's own distance and the common one, shape (N,)."""
+        """Return each row's own distance plus the common distance, shape (N,)."""
         p, q = (self._scores(logits / self.temperature) for logits in (pred, soft_label))
         inter = _pearson_distance(p, q, 1)
         intra = _pearson_distance(p, q, 0).mean()
@@ -85,6 +85,6 @@ def _pearson_distance(a: Tensor, b: Tensor, dim: int) -> Tensor:
 
 def _centred(scores: Tensor, dim: int) -> Tensor:
     centred = scores - scores.mean(dim, keepdim=True)
-    # What rounding the mean leaves of equal scores would correlate by chance.
+    # Equal scores differ by the rounding error of the mean, which would correlate by chance.
     noise = 8 * torch.finfo(scores.dtype).eps * scores.detach().norm(dim=dim, keepdim=True)
     return centred * (centred.detach().norm(dim=dim, keepdim=True) > noise)

@@ -16,12 +16,13 @@ from mmdet_kdrank.ops.checks import check_number, check_positive
 class DKDLoss(LogitDistillLoss):
     r"""``T^2 (alpha TCKD + beta NCKD)``, for softmax heads.
 
-    ``TCKD = KL(b_t || b_s)`` compares how likely both find the target, ``b = (p, 1 - p)``, and
-    ``NCKD = KL(o_t || o_s)`` the distributions among the other classes, each normalised to 1. Plain
-    KL is ``TCKD + (1 - p_t) NCKD``: it forgets the others where the teacher is sure.
+    ``TCKD = KL(b_t || b_s)`` compares the probabilities of the target, ``b = (p, 1 - p)``.
+    ``NCKD = KL(o_t || o_s)`` compares the distributions among the other classes, each normalised to
+    1. Plain KL is ``TCKD + (1 - p_t) NCKD``: it neglects the other classes where the teacher is
+    certain.
 
     The target is the label of the student's own assignment; background is a class like the others.
-    Rows whose label the teacher does not know count 0.
+    A row whose label the teacher does not know has loss 0.
 
     Args:
         alpha: Factor on TCKD.
@@ -29,8 +30,8 @@ class DKDLoss(LogitDistillLoss):
         temperature: T.
         **options: ``reduction`` and ``loss_weight``, as of every loss.
 
-    The defaults of ``alpha``, ``beta`` and ``temperature`` are those of the authors' published
-    code for Faster R-CNN on COCO, and so is the weight of 1. Others are usual for classification.
+    The defaults of ``alpha``, ``beta``, ``temperature`` and the weight are those of the authors'
+    published code for Faster R-CNN on COCO. Other values are usual for classification.
 
     Raises:
         ValueError: If the temperature is not positive.

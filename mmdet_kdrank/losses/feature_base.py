@@ -9,15 +9,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mmdet_kdrank.errors import ArgumentError, UnsupportedError
-from mmdet_kdrank.losses.precision import full_precision
+from mmdet_kdrank.losses.base import full_precision
 
 
 class FeatureDistillLoss(nn.Module):
     """Choice of levels, checks, resizing and precision around a loss per level.
 
-    Called with the levels of both necks. A student's level of another size than the teacher's is
-    resized to it, bilinearly. Computed in float32 or better, under autocast too; the teacher's
-    levels are a constant. The values of the levels are added up.
+    It is called with the levels of both necks. A student's level whose size differs from the
+    teacher's is resized bilinearly to the teacher's size. The loss is computed in float32 or
+    float64, under autocast too. The teacher's levels are a constant. The result is the sum over the
+    levels.
 
     A subclass writes :meth:`level_loss` and registers itself in ``mmdet.registry.MODELS``.
 
@@ -39,10 +40,11 @@ class FeatureDistillLoss(nn.Module):
     """
 
     compares: str = 'features'
-    mend = (
-        'Give both necks the same out_channels, or use FeatureMimicLoss, whose adapters bridge that'
+    channels_fix: str = (
+        'Give both necks the same out_channels, or use FeatureMimicLoss, whose adapters convert '
+        'one into the other'
     )
-    """What helps where the channels of student and teacher differ."""
+    """The fix that the error names if the channels of student and teacher differ."""
 
     def __init__(self, levels: Sequence[int] | None = None, loss_weight: float = 1.0) -> None:
         super().__init__()
@@ -63,7 +65,7 @@ class FeatureDistillLoss(nn.Module):
 
         Args:
             level: A level of the student, float32 or float64, shape (B, C, h, w).
-            place: Where it stands among the chosen levels.
+            place: Its index among the chosen levels.
 
         Returns:
             Shape (B, C', h, w).
@@ -97,40 +99,44 @@ class FeatureDistillLoss(nn.Module):
         """
         total = full_precision(student[0].new_zeros(()))
         for place, level in enumerate(self._chosen(len(student), len(teacher))):
-            ours, theirs = student[level], teacher[level].detach()
-            if len(ours) != len(theirs):
+            student_map, teacher_map = student[level], teacher[level].detach()
+            if len(student_map) != len(teacher_map):
                 raise ArgumentError(
-                    f'level {level} has {len(ours)} maps in the student and {len(theirs)} in the '
-                    "teacher, so they do not belong to the same images. A student's backbone or "
-                    'neck that multiplies the batch has no features to compare.'
+                    f'level {level} has {len(student_map)} maps in the student and '
+                    f'{len(teacher_map)} in the teacher, so they do not belong to the same images. '
+                    "Features cannot be compared if the student's backbone or neck multiplies the "
+                    'batch.'
                 )
-            with torch.autocast(ours.device.type, enabled=False):
-                ours = self.adapt(full_precision(ours), place)
-                theirs = full_precision(theirs)
-                if ours.shape[1] != theirs.shape[1]:
+            with torch.autocast(student_map.device.type, enabled=False):
+                student_map = self.adapt(full_precision(student_map), place)
+                teacher_map = full_precision(teacher_map)
+                if student_map.shape[1] != teacher_map.shape[1]:
                     raise ArgumentError(
-                        f'level {level} has {ours.shape[1]} channels in the student and '
-                        f'{theirs.shape[1]} in the teacher, and {type(self).__name__} compares '
-                        f'channel with channel. {self.mend}.'
+                        f'level {level} has {student_map.shape[1]} channels in the student and '
+                        f'{teacher_map.shape[1]} in the teacher, but {type(self).__name__} '
+                        f'compares channel with channel. {self.channels_fix}.'
                     )
-                if ours.shape[2:] != theirs.shape[2:]:
-                    size = theirs.shape[2:]
-                    ours = F.interpolate(ours, size, mode='bilinear', align_corners=False)
-                total = total + self.level_loss(ours, theirs)
+                size = teacher_map.shape[2:]
+                if student_map.shape[2:] != size:
+                    student_map = F.interpolate(
+                        student_map, size, mode='bilinear', align_corners=False
+                    )
+                total = total + self.level_loss(student_map, teacher_map)
         return self.loss_weight * total
 
-    def _chosen(self, ours: int, theirs: int) -> Sequence[int]:
-        counts = f"the student's neck gives {ours} levels, the teacher's {theirs}"
+    def _chosen(self, student_levels: int, teacher_levels: int) -> Sequence[int]:
+        counts = f"the student's neck gives {student_levels} levels, the teacher's {teacher_levels}"
         if self.levels is None:
-            if ours != theirs:
+            if student_levels != teacher_levels:
                 raise ArgumentError(
                     f'{counts}. Give both necks the same levels, or name with levels=[…] the '
                     'indices at which they correspond.'
                 )
-            return range(ours)
-        if max(self.levels) >= min(ours, theirs):
+            return range(student_levels)
+        last = min(student_levels, teacher_levels) - 1
+        if max(self.levels) > last:
             raise ArgumentError(
                 f'levels={list(self.levels)} names level {max(self.levels)}, and {counts}. The '
-                f'last that both have is {min(ours, theirs) - 1}.'
+                f'last level that both have is {last}.'
             )
         return self.levels

@@ -1,4 +1,4 @@
-"""Plain feature mimicry behind a trained adapter."""
+"""Mean squared error of features, after a trained adapter."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,23 +15,23 @@ from mmdet_kdrank.losses.feature_base import FeatureDistillLoss
 class FeatureMimicLoss(FeatureDistillLoss):
     r"""``sum_levels mean (A_l(s_l) - t_l)^2``, with a 1x1 convolution A for each level l.
 
-    The adapters turn the student's channels into the teacher's and are trained with the student,
-    which does not keep them: ``DistillAdapterHook`` is what a resumed run gets them back from.
+    The adapters convert the student's channels into the teacher's, and are trained with the
+    student. The student does not keep them: ``DistillAdapterHook`` saves them for a resumed run.
 
     Args:
         student_channels: Channels of the student's neck, one number for each compared level.
-        teacher_channels: Those of the teacher's neck. Its file is not read before training starts,
-            so that they have to be said.
+        teacher_channels: Those of the teacher's neck. The teacher's file is not read before
+            training starts, so they must be given here.
         **options: ``levels`` and ``loss_weight``, see :class:`FeatureDistillLoss`. No paper gives
-            the weight for detection; 1 is ours.
+            a weight for detection; 1 is our choice.
 
     Raises:
         ValueError: If there is not one number of channels for each level on both sides.
 
     References:
         "FitNets: Hints for Thin Deep Nets", arXiv 1412.6550, Eq. 3, the hint with a convolutional
-        regressor. It halves the sum of squares; the mean is ours, so that the weight depends
-        neither on the channels nor on the size of the images.
+        regressor. The paper halves the sum of squares. We take the mean, so that the weight depends
+        neither on the channels nor on the image size.
 
     Example:
         >>> import torch
@@ -44,7 +44,7 @@ class FeatureMimicLoss(FeatureDistillLoss):
         torch.Size([])
     """
 
-    mend = 'Correct teacher_channels'
+    channels_fix = 'Correct teacher_channels'
 
     def __init__(
         self, student_channels: Sequence[int], teacher_channels: Sequence[int], **options: Any
@@ -55,7 +55,7 @@ class FeatureMimicLoss(FeatureDistillLoss):
             raise ArgumentError(
                 f'student_channels={list(student_channels)}, teacher_channels='
                 f'{list(teacher_channels)} and levels={self.levels} must name the same number of '
-                'levels: each has an adapter of its own.'
+                'levels, because every level has its own adapter.'
             )
         self.adapters = nn.ModuleList(
             nn.Conv2d(*channels, 1)
@@ -76,12 +76,12 @@ class FeatureMimicLoss(FeatureDistillLoss):
         """Return the mean squared error."""
         return mse_loss(student, teacher)
 
-    def _chosen(self, ours: int, theirs: int) -> Sequence[int]:
-        chosen = super()._chosen(ours, theirs)
+    def _chosen(self, student_levels: int, teacher_levels: int) -> Sequence[int]:
+        chosen = super()._chosen(student_levels, teacher_levels)
         if len(chosen) != len(self.adapters):
             raise ArgumentError(
                 f'there are adapters for {len(self.adapters)} levels, and the necks give '
-                f'{len(chosen)}. Give student_channels and teacher_channels a number for each, or '
-                'name those to compare with levels=[…].'
+                f'{len(chosen)}. Give student_channels and teacher_channels one number per level, '
+                'or name the levels to compare with levels=[…].'
             )
         return chosen

@@ -11,12 +11,12 @@ from mmdet_kdrank.ops.checks import check_choice, check_count, check_positive
 
 
 def standardize_rows(logits: Tensor, eps: float, valid: Tensor | None = None) -> Tensor:
-    """Shifts and scales each row to zero mean and unit variance.
+    """Shift and scale each row to zero mean and unit variance.
 
     Args:
         logits: Shape (N, C).
         eps: Added to the (biased) variance, in squared units of logit.
-        valid: Columns that count, at least one a row, bool, shape (N, C); None: all.
+        valid: Columns that count, at least one per row, bool, shape (N, C); None: all.
 
     Returns:
         Shape (N, C), 0 where not valid.
@@ -34,9 +34,9 @@ def standardize_rows(logits: Tensor, eps: float, valid: Tensor | None = None) ->
 class KendallRankLoss(LogitDistillLoss):
     r"""``1 - tau`` between the student's and the teacher's logits, row by row.
 
-    It asks for the teacher's order of the classes, and is meant beside a logit distillation loss,
-    not in its place. The gradient of ``tau`` is bounded by ``2 steepness / C`` for each class,
-    whatever the probability of the class. ``docs/explanation/ranking_loss.md`` explains each
+    It makes the student rank the classes as the teacher does. Use it alongside a logit distillation
+    loss, not in its place. The gradient of ``tau`` is bounded by ``2 steepness / C`` for each
+    class, for any probability of the class. ``docs/explanation/ranking_loss.md`` explains each
     option.
 
     Args:
@@ -44,20 +44,20 @@ class KendallRankLoss(LogitDistillLoss):
             ``standardize``).
         surrogate: ``'tanh'``, ``'algebraic'``, ``'erf'`` or ``'atan'``.
         form: ``'kendall'``, or ``'cosine'``, which is at its minimum when the logits agree.
-        standardize: Scales both sides to zero mean and unit variance per row first, so that the
-            scale of the logits does not matter.
+        standardize: Scales both sides to zero mean and unit variance per row first, so the scale of
+            the logits has no influence.
         reduction: ``'none'``, ``'mean'`` or ``'sum'``.
         loss_weight: Factor on the loss.
         exact_teacher: Uses the sign itself on the teacher's side.
-        eps: Guards the cosine form's denominator; see :func:`mmdet_kdrank.ops.kendall_tau`.
-        standardize_eps: Added to the variance. The default bounds the amplification of the gradient
-            for freshly initialised heads, whose logits spread by 1e-4 or so, at 1 / sqrt(1e-3) =
-            32.
+        eps: Added to the cosine form's denominator; see :func:`mmdet_kdrank.ops.kendall_tau`.
+        standardize_eps: Added to the variance. A freshly initialised head has logits that differ by
+            about 1e-4. For these the default limits the amplification of the gradient to
+            1 / sqrt(1e-3) = 32.
         backend: Backend of :func:`mmdet_kdrank.ops.kendall_tau`.
-        class_groups: Counts one pair in so many: classes are split at random into as many groups at
-            each call, and compared within their group. For thousands of classes; unbiased, for
-            ``form='kendall'``. 1: all pairs.
-        seed: Of these groups. Other random numbers stay as they are.
+        class_groups: Number of groups into which each call splits the classes at random. Classes
+            are compared within their group, so the cost is divided by this number. For thousands of
+            classes; unbiased, for ``form='kendall'`` alone. 1: all pairs.
+        seed: Seed of these groups. No other random number depends on it.
 
     Raises:
         ValueError: If an option is unknown or out of range, or ``class_groups`` meets
@@ -101,7 +101,7 @@ class KendallRankLoss(LogitDistillLoss):
         if class_groups > 1 and form != 'kendall':
             raise ArgumentError(
                 f'class_groups={class_groups} with form={form!r}: a ratio of means over sampled '
-                "pairs is biased. Use form='kendall', or class_groups=1, which takes all pairs."
+                "pairs is biased. Use form='kendall', or class_groups=1, which compares all pairs."
             )
         self.class_groups = class_groups
         self.shuffles = Shuffles(seed)
@@ -117,14 +117,14 @@ class KendallRankLoss(LogitDistillLoss):
         }
 
     def row_loss(self, pred: Tensor, soft_label: Tensor, valid: Tensor | None = None) -> Tensor:
-        """``1 - tau`` of each row, shape (N,).
+        """Return ``1 - tau`` of each row, shape (N,).
 
-        ``valid`` names the columns that count, bool, shape (N, C); not with ``class_groups``.
+        ``valid`` marks the columns that count, bool, shape (N, C); not with ``class_groups``.
         """
         if self.standardize:
             pred = standardize_rows(pred, self.standardize_eps, valid)
             if not self.options['exact_teacher']:
-                # The sign of a difference stays, but for near-ties that rounding would merge.
+                # The sign of a difference does not need it, and rounding would merge near-ties.
                 soft_label = standardize_rows(soft_label, self.standardize_eps, valid)
         if self.class_groups == 1:
             return 1 - kendall_tau(pred, soft_label, valid, **self.options)

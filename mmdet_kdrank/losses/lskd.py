@@ -1,4 +1,4 @@
-"""Logit standardisation around any distillation loss."""
+"""Standardisation of the logits, around any distillation loss."""
 
 import inspect
 from typing import Any
@@ -16,21 +16,23 @@ from mmdet_kdrank.ops.checks import check_positive
 class LSKDLoss(LogitDistillLoss):
     r"""``loss(Z(s), Z(t))`` with ``Z(x) = (x - mean x) / std x``, row by row over the classes.
 
-    The student has to find the teacher's relations between the logits, not their scale. Any
-    registered loss can be inside, a user's own too: it gets the standardised logits, with
-    ``reduction_override='none'``, and labels where it asks for them. Its ``loss_weight`` counts,
-    its reduction does not.
+    The student learns the relations between the teacher's logits, not their scale. Any registered
+    loss can be inside, a user's own too. It gets the standardised logits, with
+    ``reduction_override='none'``, and labels if it requires them. Its ``loss_weight`` counts, its
+    reduction does not.
 
-    The mean says, in a sigmoid head, whether there is anything at all. Around losses that read the
-    level of such logits (binary, quality focal, MSE) that is lost; around a softmax nothing is.
+    In a sigmoid head, the mean of the logits shows whether there is any object at all. Losses that
+    use the level of such logits (binary, quality focal, MSE) lose that information. A loss with a
+    softmax loses nothing.
 
     Args:
-        loss: Config of the loss inside. The paper's temperature is that loss's: 2 with KL.
-        eps: Added to the variance, in squared units of logit. The default bounds the amplification
-            of the gradient for freshly initialised heads at 1 / sqrt(1e-3) = 32, and is ours. The
-            paper, on classifiers, has none.
-        **options: ``reduction`` and ``loss_weight``. The weight comes on top of that inside; the
-            paper's for classification is 9, beside the cross-entropy of an image, and 1 is ours.
+        loss: Config of the loss inside. The paper's temperature is an option of that loss: 2 with
+            KL.
+        eps: Added to the variance, in squared units of logit. For a freshly initialised head the
+            default limits the amplification of the gradient to 1 / sqrt(1e-3) = 32. It is our
+            addition; the paper, on classifiers, has none.
+        **options: ``reduction`` and ``loss_weight``. The weight multiplies that of the loss inside.
+            The paper uses 9 for classification, alongside the cross-entropy; 1 is our choice.
 
     Raises:
         KeyError: If the loss inside is not registered.
@@ -58,7 +60,7 @@ class LSKDLoss(LogitDistillLoss):
         if getattr(self.loss, 'requires_samples', False):
             raise ArgumentError(
                 f'{type(self.loss).__name__} compares samples, and LSKDLoss standardises the '
-                'classes of each. Enter it in distill_losses by itself.'
+                'classes of each sample. Give it an entry of its own in distill_losses.'
             )
         self.requires_labels = getattr(self.loss, 'requires_labels', False)
         signature = inspect.signature(self.loss.forward)
@@ -66,13 +68,13 @@ class LSKDLoss(LogitDistillLoss):
             signature.bind(None, None, reduction_override='none', **self._extra(None))
         except TypeError as error:
             raise ArgumentTypeError(
-                f'LSKDLoss asks the loss inside for one value a row, and '
+                f'LSKDLoss needs one value per row from the loss inside, but '
                 f'{type(self.loss).__name__}.forward{signature} cannot be called with '
-                "reduction_override='none'. Give it a subclass whose forward can."
+                "reduction_override='none'. Use a subclass whose forward accepts it."
             ) from error
 
     def row_loss(self, pred: Tensor, soft_label: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Return what the loss inside says of each standardised row, shape (N,)."""
+        """Return the loss inside of each standardised row, shape (N,)."""
         loss = self.loss(
             standardize_rows(pred, self.eps),
             standardize_rows(soft_label, self.eps),
@@ -81,8 +83,8 @@ class LSKDLoss(LogitDistillLoss):
         )
         if loss.shape != pred.shape[:1]:
             raise ArgumentError(
-                f"{type(self.loss).__name__} with reduction_override='none' has shape "
-                f'{tuple(loss.shape)}, not one value for each of {len(pred)} rows: reduce it over '
+                f"{type(self.loss).__name__} with reduction_override='none' returned the shape "
+                f'{tuple(loss.shape)}, not one value for each of {len(pred)} rows. Reduce it over '
                 'the classes.'
             )
         return loss

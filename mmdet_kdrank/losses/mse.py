@@ -8,21 +8,21 @@ from mmdet_kdrank.losses.base import LogitDistillLoss
 
 @MODELS.register_module()
 class LogitMSELoss(LogitDistillLoss):
-    r"""``sum_c (s_c - t_c)^2 / C``: the student's logits shall be the teacher's.
+    r"""``sum_c (s_c - t_c)^2 / C``: the student learns the teacher's logits themselves.
 
-    For centred logits this is twice what ``T^2 KL`` tends to as the temperature grows. A softmax
-    does not see a shift of all logits of a row, this loss does: for softmax heads
-    :class:`~mmdet_kdrank.losses.LSKDLoss` around it takes shift and scale away. For sigmoid heads
-    the level means something, and is learnt.
+    For centred logits this is twice the limit of ``T^2 KL`` as the temperature grows. A softmax
+    ignores a shift of all logits of a row; this loss does not. For softmax heads,
+    :class:`~mmdet_kdrank.losses.LSKDLoss` around it removes shift and scale. For sigmoid heads the
+    level has a meaning, and the student learns it.
 
-    It takes ``reduction`` and ``loss_weight`` alone, see :class:`LogitDistillLoss`. No paper gives
-    the weight for detection; 1 is ours.
+    Its options are ``reduction`` and ``loss_weight`` alone, see :class:`LogitDistillLoss`. No paper
+    gives a weight for detection; 1 is our choice.
 
     References:
-        "Do Deep Nets Really Need to be Deep?", arXiv 1312.6184, regression on logits, and
+        "Do Deep Nets Really Need to be Deep?", arXiv 1312.6184, regression on logits.
         "Comparing Kullback-Leibler Divergence and Mean Squared Error Loss in Knowledge
-        Distillation", arXiv 2105.08919, ``L_MSE``. Both sum over the classes; the mean is ours, so
-        that the weight does not depend on their number.
+        Distillation", arXiv 2105.08919, ``L_MSE``. Both sum over the classes. We take the mean, so
+        that the weight does not depend on the number of classes.
 
     Example:
         >>> import torch

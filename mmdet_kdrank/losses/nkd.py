@@ -17,17 +17,17 @@ class NKDLoss(LogitDistillLoss):
     The first term is the student's cross-entropy on the label y, weighted by the teacher's
     probability q_y of it, at temperature 1. The second is a cross-entropy too: o are the
     probabilities among the other classes at temperature T, normalised to 1 on each side. Its value
-    does not reach 0: where both agree it is the teacher's entropy.
+    does not reach 0: where both agree, it is the teacher's entropy.
 
-    Labels are those of the student's own assignment, background being one of them.
+    Labels are those of the student's own assignment; background is one of them.
 
     Args:
         gamma: Factor on the second term.
         temperature: T, of the second term alone.
         **options: ``reduction`` and ``loss_weight``, see :class:`LogitDistillLoss`.
 
-    The paper distils classifiers alone. ``gamma`` and ``temperature`` are its values for ImageNet;
-    that detection takes the same is our choice, and untuned.
+    The paper distils classifiers alone. ``gamma`` and ``temperature`` are its values for ImageNet.
+    We use the same values for detection, without tuning.
 
     Raises:
         ValueError: If T is no positive number.
@@ -52,7 +52,7 @@ class NKDLoss(LogitDistillLoss):
         self.gamma, self.temperature = gamma, temperature
 
     def row_loss(self, pred: Tensor, soft_label: Tensor, labels: Tensor) -> Tensor:
-        """Both cross-entropies of each row, shape (N,)."""
+        """Return the sum of both cross-entropies of each row, shape (N,)."""
         log_p, log_q = (split_target(logits, labels)[0] for logits in (pred, soft_label))
         student, teacher = (
             split_target(logits / self.temperature, labels)[2] for logits in (pred, soft_label)

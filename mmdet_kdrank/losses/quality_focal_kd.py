@@ -15,14 +15,14 @@ from mmdet_kdrank.ops.checks import check_number
 class QualityFocalKDLoss(LogitDistillLoss):
     r"""``sum_c |p_c - q_c|^beta BCE(p_c, q_c)`` with ``p = sigmoid(s)``, ``q = sigmoid(t)``.
 
-    The quality focal loss with the teacher's score for quality: classes on which student and
-    teacher agree, nearly all of them on nearly all anchors, count for little. The factor is part of
-    the graph, as in the paper. Of CrossKD this is the classification loss alone; that the teacher's
-    head reads the student's features there is another matter.
+    It is the quality focal loss with the teacher's score as the quality. A class on which student
+    and teacher agree counts little; on most anchors, these are nearly all classes. The factor is
+    part of the graph, as in the paper. This is CrossKD's classification loss alone: the teacher's
+    head does not read the student's features here.
 
     Args:
-        beta: At least 1: below, the gradient has a pole where both agree. 1 is the papers' value.
-        **options: ``reduction`` and ``loss_weight``. The papers' weight for detection is 1;
+        beta: At least 1: below 1, the gradient has a pole where both agree. The papers use 1.
+        **options: ``reduction`` and ``loss_weight``. The papers' weight for detection is 1.
             CrossKD sums over all anchors and divides by the positive ones, as ``AllSamples`` does.
 
     Raises:
@@ -30,9 +30,9 @@ class QualityFocalKDLoss(LogitDistillLoss):
 
     References:
         "CrossKD: Cross-Head Knowledge Distillation for Object Detection", arXiv 2306.11369, its
-        classification loss, and "Bridging Cross-task Protocol Inconsistency for Distillation in
-        Dense Object Detection", arXiv 2308.14286, whose weight is that with ``beta=1``. The quality
-        focal loss itself is of "Generalized Focal Loss", arXiv 2006.04388.
+        classification loss. "Bridging Cross-task Protocol Inconsistency for Distillation in Dense
+        Object Detection", arXiv 2308.14286, whose factor is that with ``beta=1``. "Generalized
+        Focal Loss", arXiv 2006.04388, for the quality focal loss itself.
 
     Example:
         >>> import torch
@@ -46,7 +46,7 @@ class QualityFocalKDLoss(LogitDistillLoss):
         super().__init__(**options)
         check_number('beta', beta)
         if beta < 1:
-            raise ArgumentError(f'beta={beta!r} must be at least 1; for 0 there is BinaryKDLoss.')
+            raise ArgumentError(f'beta={beta!r} must be at least 1; for 0, use BinaryKDLoss.')
         self.beta = beta
 
     def row_loss(self, pred: Tensor, soft_label: Tensor) -> Tensor:

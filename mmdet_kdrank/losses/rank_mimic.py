@@ -16,22 +16,27 @@ from mmdet_kdrank.ops.checks import check_choice, check_positive
 class RankMimicLoss(CandidateLoss):
     r"""``T^2 KL(q || p)``, with q and p the softmax over an object's candidates of their scores.
 
-    The baseline of ``CandidateRankLoss``, on the same rows. The paper's are the positive anchors of
-    one object, hence the default ``rows='object'``.
+    It is the baseline of ``CandidateRankLoss``, on the same rows. The paper's rows are the positive
+    anchors of one object, so the default is ``rows='object'``.
 
-    Only the paper's abstract was at hand. The details follow an implementation of it in MMRazor's
-    repository (``mmrazor/models/losses/rank_mimic.py`` at commit ae8fe9a): a row is the positives
-    of one object; the softmax is over their sigmoid scores for the object's class, not over logits;
-    there is no temperature; the divergence is from the teacher's side.
+    We had the paper's abstract alone. The details follow an implementation in MMRazor's repository
+    (``mmrazor/models/losses/rank_mimic.py`` at commit ae8fe9a):
 
-    Ours are: that the same anchor stands in the same column on both sides (that code first sorts
-    each side by itself, after which it does not matter which anchor has which score); the mean over
-    all rows of a batch (there over the objects of an image, then over images); softmax heads, whose
-    scores are those of their softmax; class rows; ``over='log_odds'``; and ``temperature``.
+    - A row is the positives of one object.
+    - The softmax is over their sigmoid scores for the object's class, not over logits.
+    - There is no temperature, and the divergence is weighted by the teacher's distribution.
+
+    We differ from that implementation in these points:
+
+    - The same anchor is in the same column on both sides. That code sorts each side separately,
+      which loses which anchor has which score.
+    - The mean is over all rows of a batch, not first over the objects of an image.
+    - There are softmax heads, whose scores are those of their softmax.
+    - There are class rows, ``over='log_odds'`` and ``temperature``.
 
     Args:
-        over: What the softmax is over: ``'scores'``, between 0 and 1, whose distribution is flat
-            (no candidate is more than e times as likely as another, at T = 1); or ``'log_odds'``.
+        over: Input of the softmax: ``'scores'``, between 0 and 1, or ``'log_odds'``. Scores give a
+            flat distribution: at T = 1 no candidate is more than e times as likely as another.
         temperature: T.
         rows: ``'object'`` or ``'class'``.
         **options: ``scope``, ``candidates``, ``score_thr`` and ``loss_weight``, as of every loss

@@ -1,4 +1,4 @@
-"""Random permutations of the classes, which no other random number notices."""
+"""Random permutations of the classes that leave all other random numbers unchanged."""
 
 import numpy as np
 import torch
@@ -9,16 +9,16 @@ from torch import Tensor
 from mmdet_kdrank.ops.checks import check_count
 
 ORDERS = 16
-"""Permutations a call, dealt out to its rows: the more, the less the errors of rows that are alike
-add up. Sixteen take less than a millisecond for 10,000 classes."""
+"""Permutations per call, distributed over its rows. With more of them, the errors of similar rows
+add up less. Sixteen take less than a millisecond for 10,000 classes."""
 
 
 class Shuffles:
-    """Draws permutations that depend on the seed, the rank, the iteration and the call in it alone.
+    """Draws permutations that depend on seed, rank, iteration and call within the iteration alone.
 
-    The iteration is that of the running MMEngine training, so that one that was resumed goes on
-    with the permutations of one that was not, without anything in its checkpoint. Without a
-    training it is the number of the call that tells draws apart.
+    The iteration is that of the running MMEngine training. So a resumed training draws the same
+    permutations as an uninterrupted one, without an entry in its checkpoint. Without a training,
+    the number of the call distinguishes the draws.
 
     Ranks draw different permutations: their gradients are averaged, and so are the errors.
 
@@ -43,14 +43,14 @@ class Shuffles:
         self._iteration = -1
         self._call = 0
 
-    # Traced, its counters would become constants of the graph.
+    # Tracing would turn its counters into constants of the graph.
     @torch.compiler.disable
     def draw(self, columns: int, device: torch.device | str = 'cpu') -> Tensor:
-        """Draws the permutations of the next call.
+        """Draw the permutations of the next call.
 
         Args:
             columns: C, the number of classes.
-            device: Where they are wanted.
+            device: Device of the result.
 
         Returns:
             Shape (:data:`ORDERS`, C), int64.
@@ -58,7 +58,7 @@ class Shuffles:
         iteration = MessageHub.get_current_instance().get_info('iter', 0)
         self._call = self._call + 1 if iteration == self._iteration else 0
         self._iteration = iteration
-        # NumPy's, as torch has generators by the device and its global one is the training's.
+        # NumPy's generator: torch's differ between devices, and its global one is the training's.
         generator = np.random.default_rng((self.seed, get_rank(), iteration, self._call))
         orders = np.tile(np.arange(columns), (ORDERS, 1))
         return torch.from_numpy(generator.permuted(orders, axis=1)).to(device)

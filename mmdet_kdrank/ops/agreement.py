@@ -1,4 +1,4 @@
-"""How far student and teacher agree: what is logged beside the losses."""
+"""How far student and teacher agree: what is logged alongside the losses."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from torch import Tensor
 from mmdet_kdrank.ops import kendall_tau
 
 MAX_ROWS = 1024
-"""Rows looked at in an iteration, taken at even distances: enough for a log, cheap at any N."""
+"""Most rows that are measured in an iteration; they are evenly spaced, which is cheap at any N."""
 
 MIN_ROWS = 16
 MAX_PAIRS = 1 << 28
-"""With more than 512 classes, fewer rows, so that the log stays cheap at any C too."""
+"""Most ordered pairs: with more than 512 classes, fewer rows are measured."""
 
 
 @torch.no_grad()
@@ -39,9 +39,9 @@ def agreement(student: Tensor, teacher: Tensor) -> dict[str, Tensor]:
         teacher: Teacher logits, (N, C).
 
     Returns:
-        ``distill_tau``, the mean hard Kendall tau-a in [-1, 1], and
-        ``distill_top1``, the share in [0, 1] of rows on which both rank the same class first.
-        Empty for N = 0 or C = 1, where neither is defined.
+        ``distill_tau``, the mean hard Kendall tau-a, in [-1, 1]. ``distill_top1``, the share of
+        rows on which both rank the same class first, in [0, 1]. Empty for N = 0 or C = 1, where
+        neither is defined.
     """
     if not len(student) or student.shape[1] < 2:
         return {}

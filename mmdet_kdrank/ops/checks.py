@@ -54,19 +54,19 @@ def check_logits(student: Tensor, teacher: Tensor, names: Iterable[str]) -> None
             )
         if not value.is_floating_point():
             raise ArgumentTypeError(
-                f'{name} has dtype {value.dtype}; logits are floating point: pass {name}.float(), '
-                'and scores rather than class indices.'
+                f'{name} has dtype {value.dtype}; logits are floating point. Pass {name}.float(), '
+                'and pass scores, not class indices.'
             )
         if value.ndim != 2:
             raise ArgumentError(
                 f'{name} has shape {tuple(value.shape)}; it must be (N, C), one row per sample and '
-                'one column per class: flatten the sample axes into the first.'
+                'one column per class. Flatten the sample axes into the first axis.'
             )
     if student.shape != teacher.shape:
         raise ArgumentError(
             f'{student_name} has shape {tuple(student.shape)} and {teacher_name} '
-            f'{tuple(teacher.shape)}; row by row and column by column they must belong to the same '
-            'sample and class: select the common classes first.'
+            f'{tuple(teacher.shape)}. Equal rows must be the same sample, and equal columns the '
+            'same class: select the common classes first.'
         )
     if student.shape[1] < 2:
         raise ArgumentError(
@@ -86,11 +86,11 @@ def check_mask(mask: Tensor | None, like: Tensor) -> None:
         return
     if not isinstance(mask, Tensor) or mask.dtype != torch.bool:
         kind = mask.dtype if isinstance(mask, Tensor) else type(mask).__name__
-        raise ArgumentTypeError(f'mask must be a bool tensor, not {kind}: pass mask != 0, say.')
+        raise ArgumentTypeError(f'mask must be a bool tensor, not {kind}. Pass mask != 0.')
     if mask.shape != like.shape or mask.device != like.device:
         raise ArgumentError(
-            f'mask has shape {tuple(mask.shape)} on {mask.device}; it must have that of the '
-            f'logits, {tuple(like.shape)} on {like.device}: expand a mask of classes to all rows.'
+            f'mask has shape {tuple(mask.shape)} on {mask.device}; the logits have '
+            f'{tuple(like.shape)} on {like.device}. Expand a mask of classes to all rows.'
         )
 
 

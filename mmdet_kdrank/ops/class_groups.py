@@ -1,19 +1,19 @@
 r"""Kendall's coefficient from pairs within random groups of classes, for very many classes.
 
-For one row, the classes are shuffled and cut into G groups; group g has n_g of the C classes and a
-coefficient tau_g of its own, the mean over the pairs within it:
+For one row, the classes are shuffled and cut into G groups. Group g has n_g of the C classes. Its
+coefficient tau_g is the mean over the pairs within the group:
 
     estimate = sum_g n_g / C tau_g
 
-Unbiased: under a uniform shuffle group g is a uniformly random subset of n_g classes, so that every
-pair is in it with the same probability, and the expectation of the mean over its pairs is the mean
-over all pairs, tau. The fixed weights n_g / C sum to 1. All this is linear in the pairs: it holds
-for the gradient too, whatever the sizes.
+The estimate is unbiased. Under a uniform shuffle, group g is a uniformly random subset of n_g
+classes, so every pair is in it with the same probability. The expected mean over its pairs is thus
+the mean over all pairs, tau. The fixed weights n_g / C sum to 1. The argument is linear in the
+pairs, so it holds for the gradient too, for groups of any size.
 
-Why these weights, and not one random subset: a_ij b_ij = tau + h_i + h_j + h_ij (Hoeffding), with
-h_i what class i adds to all of its pairs and sum h_i = 0. In the estimate h_i has the weight
-n_g / C times 2 / n_g = 2 / C, the same for every class, and the sum vanishes. What is left is the
-noise of the h_ij alone.
+These weights have less noise than one random subset. By Hoeffding's decomposition a_ij b_ij = tau +
+h_i + h_j + h_ij, where h_i is what class i adds to all of its pairs, and sum h_i = 0. The estimate
+gives h_i the weight n_g / C times 2 / n_g = 2 / C. It is the same for every class, so that sum
+vanishes, and the noise of the h_ij alone remains.
 """
 
 from typing import Any
@@ -33,18 +33,18 @@ def grouped_kendall_tau(
     """Estimate the plain form of Kendall's coefficient without bias, at ``1 / groups`` the cost.
 
     Each class is compared with the others of its group alone, in O(N C) memory, by any backend.
-    Every class takes part, also where ``groups`` does not divide C: groups differ in size by one at
-    most.
+    Every class takes part, even if ``groups`` does not divide C: group sizes differ by at most one.
 
     Args:
         student: Logits that are trained, shape (N, C).
         teacher: Logits to follow, a constant; same shape and device.
         orders: Random permutations of the classes, int64, shape (K, C), on the device of the
-            logits. Row n is grouped by permutation n mod K, in consecutive runs. Rows are often
-            alike, and their errors add up where they share a permutation.
-        groups: How many groups, 1 to C // 2.
-        options: Those of :func:`mmdet_kdrank.ops.kendall_tau` but ``mask``. ``form`` must be
-            ``'kendall'``: another is no mean over pairs, and its estimate would be biased.
+            logits. Row n is grouped by permutation n mod K, in consecutive runs. Several
+            permutations help because rows are often similar, and the errors of similar rows add up
+            if they share one.
+        groups: Number of groups, 1 to C // 2.
+        options: Those of :func:`mmdet_kdrank.ops.kendall_tau` except ``mask``. ``form`` must be
+            ``'kendall'``: another form is no mean over pairs, so its estimate would be biased.
 
     Returns:
         The estimates, in [-1, 1], shape (N,), float32 or float64.
@@ -112,12 +112,12 @@ def grouped_kendall_tau(
 
 
 def _shuffled(logits: Tensor, orders: Tensor) -> Tensor:
-    """Row n in order n mod K, with rows of zeros after the last, up to a multiple of K."""
+    """Return row n in order n mod K, with rows of zeros appended up to a multiple of K."""
     count, columns = orders.shape
     if missing := -len(logits) % count:
         logits = F.pad(logits, (0, 0, 0, missing))
-    # As one long row, K rows take one index for all such blocks; an index for each row of N would
-    # need more memory than the logits.
+    # K rows, joined to one long row, share one index with all other such blocks. An index for each
+    # of N rows would need more memory than the logits.
     index = orders + columns * torch.arange(count, device=orders.device)[:, None]
     blocks = logits.reshape(len(logits) // count, count * columns)
     return blocks.index_select(1, index.view(-1)).view(-1, columns)

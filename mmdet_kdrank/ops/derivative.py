@@ -1,14 +1,13 @@
-r"""tau with its derivative, and what autograd sees of it.
+r"""tau with its derivative, as an autograd function.
 
-Derivation. s_i occurs in a_ij and, as a_ji = -a_ij, nowhere with another weight; phi' is even and b
-odd, so
+Derivation. s_i occurs in a_ij and in a_ji = -a_ij alone; phi' is even and b odd, so
 
     d/ds_i sum_{i<j} a_ij b_ij = k sum_j phi'(k (s_i - s_j)) b_ij
     d/ds_i sum_{i<j} a_ij^2    = 2 k sum_j phi'(k (s_i - s_j)) a_ij
 
-The forward pass holds every factor of both lines, pair by pair, and forgets them; hence the
-derivative of tau, (N, C), is computed along with it and kept, as a direction (N, C) and a scale
-(N,), and backward multiplies it by the incoming (N,) gradient.
+The forward pass computes every factor of both lines, pair by pair, and does not keep them. So it
+also computes the derivative of tau, (N, C), and keeps it as a direction (N, C) and a scale (N,).
+Backward multiplies it by the incoming (N,) gradient.
 """
 
 from typing import Any
@@ -34,7 +33,7 @@ def tau_and_derivative(
     backend: str,
     derivative: bool,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Compute the coefficient and, if asked, what its derivative is made of.
+    """Compute the coefficient and, if ``derivative``, the two factors of its derivative.
 
     Arguments are those of :func:`mmdet_kdrank.ops.kendall_tau`, checked.
 
@@ -82,14 +81,14 @@ def scale_direction(grad_tau: Tensor, direction: Tensor, scale: Tensor, like: Te
 
 
 def refuse_second_order(ctx: Any, *grads: Tensor) -> None:
-    """Backward of backward: the derivative was kept as a constant and would silently lack a term.
+    """Refuse a second derivative: the first was kept as a constant, so a term would be missing.
 
     Raises:
         RuntimeError: Always.
     """
     raise StateError(
-        'kendall_tau is differentiable once: its gradient has no derivative. Leave it out of what '
-        'is differentiated twice (detach it), as in a gradient penalty.'
+        'kendall_tau is differentiable once: its gradient has no derivative. Detach it in a '
+        'computation that is differentiated twice, such as a gradient penalty.'
     )
 
 
@@ -125,7 +124,7 @@ class KendallTau(torch.autograd.Function):
     def setup_context(ctx: Any, inputs: tuple, output: tuple[Tensor, Tensor, Tensor]) -> None:
         """Keep the derivative."""
         ctx.mark_non_differentiable(output[1], output[2])
-        # Else zeros of shape (N, C) are made for the direction in every backward pass.
+        # Otherwise every backward pass would allocate zeros of shape (N, C) for the direction.
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(output[1], output[2], inputs[0])
 
@@ -144,8 +143,8 @@ class KendallTau(torch.autograd.Function):
 
 def differentiable_tau(student: Tensor, *inputs: Any) -> tuple[Tensor, Tensor, Tensor]:
     """:func:`tau_and_derivative`, with a gradient in the student where ``derivative`` is set."""
-    # What leads a second derivative to its refusal. Not the student itself: kept for backward, it
-    # could not be changed in place meanwhile, though its values are not needed any more.
+    # The link makes a second derivative reach its refusal. The student itself would do too, but
+    # then it could not be changed in place before backward, although its values are not needed.
     link = student[:0].clone() if inputs[-1] else None
     return KendallTau.apply(link, student, *inputs)
 

@@ -1,7 +1,7 @@
 """How pair sums become a coefficient in [-1, 1], with its derivative in the student.
 
-Both forms work on means over the P = n (n - 1) / 2 pairs of the n valid columns of a row, so that
-an eps means the same for every number of classes.
+Both forms use means over the P = n (n - 1) / 2 pairs of the n valid columns of a row. So an eps
+has the same meaning for every number of classes.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from torch import Tensor
 from mmdet_kdrank.ops.backends import PairSums
 
 # tau (N,); a direction (N, C) and a scale (N,) whose product is the derivative of tau in the
-# student. Apart, since backward scales every row by the incoming gradient anyway.
+# student. They stay separate because backward scales every row by the incoming gradient anyway.
 TauAndDerivative = tuple[Tensor, Tensor | None, Tensor]
 
 
@@ -22,7 +22,7 @@ class Form(NamedTuple):
 
     Attributes:
         norms: Whether it needs the sums of squares.
-        min_columns: Fewest valid columns in a row for which its gradient carries information.
+        min_columns: Fewest valid columns in a row for which its gradient is not zero.
         combine: ``(sums, pairs, eps) -> (tau, direction, scale)``, with ``pairs`` at least 1, of
             each row (N,) or of all. The scale is NaN where tau is.
     """
@@ -33,13 +33,13 @@ class Form(NamedTuple):
 
 
 def _kendall(sums: PairSums, pairs: Tensor | float, eps: float) -> TauAndDerivative:
-    """Tau = mean(a b)."""
+    """Compute tau = mean(a b)."""
     tau = sums.ab / pairs
     return tau, sums.grad_ab, (1 + 0 * tau) / pairs
 
 
 def _cosine(sums: PairSums, pairs: Tensor | float, eps: float) -> TauAndDerivative:
-    """Tau = mean(a b) / D with D = rms(a) rms(b) + eps.
+    """Compute tau = mean(a b) / D with D = rms(a) rms(b) + eps.
 
     d tau = (d mean(a b) - tau dD) / D, and dD = rms(b) / (2 rms(a)) d mean(a^2).
     """
@@ -49,8 +49,8 @@ def _cosine(sums: PairSums, pairs: Tensor | float, eps: float) -> TauAndDerivati
     scale = (1 + 0 * tau) / (pairs * norm)
     if sums.grad_ab is None:
         return tau, None, scale
-    # Constant student logits: rms(a) = 0 and grad_aa = 0. Their quotient is bounded and is
-    # multiplied by tau = 0, so any finite stand-in for 0/0 gives the limit.
+    # For constant student logits rms(a) = 0 and grad_aa = 0. Their quotient is bounded and is
+    # multiplied by tau = 0, so any finite value in place of 0/0 gives the limit.
     floor = torch.finfo(tau.dtype).tiny ** 0.5
     ratio = tau * rms_b / (2 * rms_a.clamp_min(floor))
     return tau, torch.addcmul(sums.grad_ab, ratio[:, None], sums.grad_aa, value=-1), scale
@@ -58,6 +58,6 @@ def _cosine(sums: PairSums, pairs: Tensor | float, eps: float) -> TauAndDerivati
 
 FORMS: dict[str, Form] = {
     'kendall': Form(norms=False, min_columns=2, combine=_kendall),
-    # Between two columns the cosine is the constant sgn(a b).
+    # With two columns the cosine is the constant sgn(a b).
     'cosine': Form(norms=True, min_columns=3, combine=_cosine),
 }

@@ -1,8 +1,8 @@
 r"""Kendall's rank correlation of logits, hard or differentiable.
 
-For one row, student logits s and teacher logits t over n valid columns, with an odd surrogate phi
-of the sign, phi_k(x) = phi(k x) -> sgn(x) as k -> inf, and sums over the P = n (n - 1) / 2 pairs i
-< j:
+One row has student logits s and teacher logits t over n valid columns. phi is an odd surrogate of
+the sign: phi_k(x) = phi(k x) -> sgn(x) as k -> inf. Sums run over the P = n (n - 1) / 2 pairs
+i < j:
 
     a_ij = phi_k(s_i - s_j)        b_ij = phi_k(t_i - t_j)
     form 'kendall':  tau = 1/P sum a_ij b_ij
@@ -33,35 +33,34 @@ def kendall_tau(
     form: str = 'kendall',
     eps: float = 1e-2,
 ) -> Tensor:
-    r"""Kendall's rank correlation between two rows of logits, for each row.
+    r"""Compute Kendall's rank correlation between two rows of logits, for each row.
 
-    Differentiable in ``student`` alone, once. Input in half precision is computed in float32, and
-    its gradient comes back in its own dtype. A non-finite value in a valid column makes its row's
-    result NaN.
+    It is differentiable in ``student`` alone, and once. Input in half precision is computed in
+    float32, and its gradient comes back in its own dtype. A non-finite value in a valid column
+    makes its row's result NaN.
 
-    Ties count zero, as in tau-a: with equal values on either side even ``surrogate='sign'`` stays
-    below 1 on identical rows. ``form='cosine'`` with ``'sign'`` and a small ``eps`` is tau-b, which
-    scipy computes.
+    A tie counts zero, as in tau-a. So on identical rows with equal values, even
+    ``surrogate='sign'`` stays below 1. ``form='cosine'`` with ``'sign'`` and a small ``eps`` is
+    tau-b, which scipy computes.
 
     Args:
         student: Logits that are trained, shape (N, C), C >= 2.
         teacher: Logits to follow, a constant; same shape and device.
         mask: Valid columns of each row, bool, shape (N, C); None: all. Pairs are counted among
-            valid columns alone. A row with fewer than two gives 0 and no gradient; with exactly
-            two, the cosine form gives its sign (up to ``eps``) and no gradient.
+            valid columns alone. A row with fewer than two gives 0 and no gradient. With exactly
+            two, the cosine form gives the sign (up to ``eps``) and no gradient.
         steepness: ``k``, the slope of the surrogate at 0, per unit of logit.
         surrogate: What replaces the sign: ``'tanh'``, ``'algebraic'``, ``'erf'``, ``'atan'``, or
             ``'sign'`` for the hard coefficient without gradient.
         backend: ``'reference'`` (materialises N C^2), ``'chunked'`` (any device, O(N C) memory),
-            ``'native'`` (compiled for the CPU), ``'triton'`` (CUDA), or ``'auto'``, the fastest of
-            the last three that can compute the call. One that is named and cannot is an error.
+            ``'native'`` (compiled for the CPU) or ``'triton'`` (CUDA). ``'auto'`` is the fastest of
+            the last three that can compute the call. A named backend that cannot is an error.
         exact_teacher: Uses the sign itself on the teacher's side.
         form: ``'kendall'``, the mean over pairs; or ``'cosine'``, that mean divided by both root
-            mean squares, whose maximum is at equal logits, up to a shift and ``eps``. It needs
-            C >= 3.
+            mean squares. The cosine form is largest at equal logits, up to a shift and ``eps``, and
+            needs C >= 3.
         eps: Added to the cosine form's denominator, which lies in [0, 1]. For nearly constant
-            student logits it limits the gradient to the order of ``1 / eps`` times that of the
-            plain form.
+            student logits it limits the gradient to about ``1 / eps`` times that of the plain form.
 
     Returns:
         The coefficients, in [-1, 1], shape (N,), float32 or float64.
@@ -73,8 +72,8 @@ def kendall_tau(
         RuntimeError: If the gradient is differentiated again.
 
     References:
-        M. G. Kendall, "A New Measure of Rank Correlation", Biometrika 30 (1938), for tau; its use
-        for logit distillation after "Enhancing Logits Distillation with Plug&Play Kendall's tau
+        tau: M. G. Kendall, "A New Measure of Rank Correlation", Biometrika 30 (1938).
+        Its use for logit distillation: "Enhancing Logits Distillation with Plug&Play Kendall's tau
         Ranking Loss", arXiv 2409.17823.
 
     Example:

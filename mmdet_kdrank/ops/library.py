@@ -1,7 +1,7 @@
-"""The op as torch.library knows it: what torch.compile and torch.export put into their graphs.
+"""The op in torch.library, which torch.compile and torch.export put into their graphs.
 
 ``torch.ops.mmdet_kdrank.kendall_tau`` has the signature of ``tau_and_derivative``. Eager mode does
-not go through it, for its dispatch costs more than the autograd.Function's.
+not use it, because its dispatch costs more than the autograd.Function's.
 """
 
 from typing import Any
@@ -18,7 +18,7 @@ from mmdet_kdrank.ops.derivative import (
 )
 
 AVAILABLE: bool = hasattr(torch.library, 'register_vmap')
-"""Whether this torch has the interface, 2.5 or newer; older ones trace the autograd.Function."""
+"""Whether this torch has the interface, from 2.5 on; older ones trace the autograd function."""
 
 _OP = 'mmdet_kdrank::kendall_tau'
 _BACKWARD = 'mmdet_kdrank::kendall_tau_backward'
@@ -29,7 +29,7 @@ def _backward(ctx: Any, grad_tau: Tensor, *unused: Tensor | None) -> tuple[Tenso
 
 
 def _setup_context(ctx: Any, inputs: tuple, output: tuple[Tensor, Tensor, Tensor]) -> None:
-    # The student stands for the missing second order; a graph knows no changes in place.
+    # The student links a second derivative to its refusal; graphs have no changes in place.
     ctx.save_for_backward(output[1], output[2], inputs[0])
 
 

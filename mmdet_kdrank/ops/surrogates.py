@@ -1,9 +1,9 @@
 """Odd, bounded stand-ins for the sign function, each with its derivative.
 
-Every surrogate is written for slope 1 at the origin: ``phi(0) = 0``, ``phi'(0) = 1``, ``|phi| <=
-1``. A steepness ``k`` is a change of argument, ``phi_k(x) = phi(k x)``, so that ``phi_k'(0) = k``
-and ``k`` means the same for all of them. They differ in the tail, which decides how much gradient a
-pair with a large gap still gets:
+Every surrogate has slope 1 at the origin: ``phi(0) = 0``, ``phi'(0) = 1``, ``|phi| <= 1``. A
+steepness ``k`` scales the argument: ``phi_k(x) = phi(k x)``. So ``phi_k'(0) = k``, and ``k`` has
+the same meaning for all of them. They differ in the tail, which decides how much gradient a pair
+with a large gap still gets:
 
 ========= ===================== ============================ ==================
 name      phi(z)                phi'(z)                      tail of phi'
@@ -22,13 +22,13 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-# Beyond this the algebraic surrogate is 1 to the last bit in every dtype, while the square of
-# anything much larger overflows float32 and would turn phi into z / inf = 0.
+# Beyond this limit the algebraic surrogate is 1 to the last bit in every dtype. The square of a
+# much larger number would overflow float32 and turn phi into z / inf = 0.
 _ALGEBRAIC_LIMIT = 1e18
 
-# evaluate_(z, work, with_slope): overwrites z with phi(z) and, if asked, work with phi'(z); work
-# has the shape of z and holds nothing of value otherwise. In place, since an evaluation per pair of
-# classes is bound by memory traffic; hence not for tensors that autograd follows.
+# evaluate_(z, work, with_slope) overwrites z with phi(z) and, with_slope, work with phi'(z). work
+# has the shape of z; otherwise its content is undefined. The evaluation works in place because
+# memory traffic limits its speed. So it is not for tensors that autograd tracks.
 Surrogate = Callable[[Tensor, Tensor, bool], None]
 
 

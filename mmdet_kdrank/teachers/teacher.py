@@ -17,8 +17,6 @@ from mmengine.hub import get_config
 from mmengine.registry import DefaultScope
 from torch import Tensor, nn
 
-from mmdet_kdrank.checkpoints.detector_weights import checkpoint_meta, detector_weights
-from mmdet_kdrank.checkpoints.loading import load_checkpoint
 from mmdet_kdrank.distributed import on_all_ranks
 from mmdet_kdrank.errors import ArgumentError, ArgumentTypeError, CheckpointError, blamed_on
 from mmdet_kdrank.random_states import kept_random_states
@@ -105,6 +103,9 @@ class TeacherSource:
         with unbuilt, kept_random_states(), DefaultScope.overwrite_default_scope(scope):
             model = MODELS.build(model_config)
             names = _dataset_classes(config)
+        # Imported here: evaluation builds no teacher.
+        from mmdet_kdrank.checkpoints.loading import load_checkpoint
+
         checkpoint = load_checkpoint(checkpoint_path)
         _load_strictly(model, checkpoint, checkpoint_path, _shortened(self.config))
         model.requires_grad_(False).eval()
@@ -221,6 +222,8 @@ def _digest(teacher: Teacher) -> str:
 
 
 def _load_strictly(model: nn.Module, checkpoint: dict, path: str, config: str) -> None:
+    from mmdet_kdrank.checkpoints.detector_weights import detector_weights
+
     state = detector_weights(checkpoint, path)
     try:
         # torch's own loading, not MMEngine's: that one raises on rank 0 alone.
@@ -240,6 +243,8 @@ def _load_strictly(model: nn.Module, checkpoint: dict, path: str, config: str) -
 
 
 def _meta_classes(checkpoint: dict, path: str) -> tuple[str, ...] | None:
+    from mmdet_kdrank.checkpoints.detector_weights import checkpoint_meta
+
     meta = checkpoint_meta(checkpoint)
     dataset_meta = meta.get('dataset_meta')
     named = dataset_meta if isinstance(dataset_meta, Mapping) else meta

@@ -8,7 +8,7 @@ import pytest
 
 from bootstrap import stamp
 from bootstrap.stacks import STACKS, fingerprint, mmcv_requirement, pinned, requirement_files
-from mmdet_kdrank.environment.bounds import PACKAGES, release
+from mmdet_kdrank.environment.versions import PACKAGES, release
 
 ROOT = Path(__file__).parents[2]
 

@@ -93,7 +93,7 @@ def test_ema_of_mmdetection_2_was_swapped_too(logged):
     ('checkpoint', 'fault'),
     [
         (dict(meta=dict(mmdet_version='1.2.0'), state_dict=weights()), 'upgrade_model_version.py'),
-        ({}, r"holds no weights: there is no key 'state_dict'.*keys: none"),
+        ({}, r"holds no weights: it has no key 'state_dict'.*keys: none"),
         (dict(model=weights(), optimizer={}), "holds no weights.*keys: 'model', 'optimizer'"),
         (dict(state_dict={}), 'holds no weights'),
         (dict(state_dict=None), 'holds no weights'),
@@ -101,7 +101,7 @@ def test_ema_of_mmdetection_2_was_swapped_too(logged):
             dict(state_dict=dict(weights(), extra=3)),
             "among its weights, 'extra' of type int",
         ),
-        (dict(state_dict={0: torch.zeros(1)}), 'among its weights, 0 of type Tensor'),
+        (dict(state_dict={0: torch.zeros(1)}), 'has an entry 0 of type Tensor among its weights'),
         (dict(state_dict=weights(), ema_state_dict=3), 'holds no weights'),
         (dict(state_dict=weights(float('nan'))), 'NaN or infinity in backbone.weight'),
         (dict(state_dict=weights(float('inf'))), 'NaN or infinity in backbone.weight'),

@@ -181,7 +181,7 @@ def test_files_of_one_name_lie_apart(hub, server, monkeypatch):
     assert first != second == third
     assert {file.name for file in (first, second)} == {'epoch_12.pth'}
     assert server.calls == ['/one/epoch_12.pth', '/two/epoch_12.pth']
-    assert logged[-1] == f'Taking {second}, an earlier download of {urls[1]}.'
+    assert logged[-1] == f'Using {second}, an earlier download of {urls[1]}.'
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,7 @@ def test_truncated_anywhere(file):
     whole = file.read_bytes()
     for end in range(4, len(whole), 97):
         file.write_bytes(whole[:end])
-        with pytest.raises(CheckpointError, match='is truncated: an archive of'):
+        with pytest.raises(CheckpointError, match='is truncated: the archive of'):
             check_file(file, 'given')
 
 

@@ -343,7 +343,7 @@ def test_code_from_another_storage_is_refused(memory, tmp_path, monkeypatch, var
         ('memory://absent.pth', b'', 'cannot be fetched .*FileNotFoundError'),
         ('memory://a/..', b'', 'cannot be fetched'),
         ('memory://', b'', 'cannot be fetched'),
-        ('torchvision://resnet18', b'', 'cannot be fetched .*Give a path.*stand for backbones'),
+        ('torchvision://resnet18', b'', 'cannot be fetched .*Give a path.*are names of backbones'),
     ],
 )
 def test_faults_of_other_storages(memory, source, content, fault):

@@ -11,7 +11,7 @@ from mmengine.runner import Runner
 
 from mmdet_kdrank.compare.experiment import TEACHER, runs_of
 from mmdet_kdrank.compare.plan import read_plan
-from mmdet_kdrank.datasets.shapes import write_shapes
+from mmdet_kdrank.datasets.shapes.folder import write_shapes
 
 SHAPES = Path(__file__).parents[2] / 'configs' / 'shapes'
 VARIANTS = {

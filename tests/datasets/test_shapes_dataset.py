@@ -3,8 +3,9 @@ import pytest
 from mmdet.registry import DATASETS
 
 from mmdet_kdrank.datasets import ShapesDataset
-from mmdet_kdrank.datasets.shapes import CLASSES, ShapesSpec, write_shapes
+from mmdet_kdrank.datasets.shapes.folder import ShapesSpec, write_shapes
 from mmdet_kdrank.datasets.shapes.scene import draw_scene
+from mmdet_kdrank.datasets.shapes.taxonomy import CLASSES
 
 
 @pytest.fixture(scope='module')

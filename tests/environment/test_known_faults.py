@@ -1,7 +1,8 @@
 import pytest
 
-from mmdet_kdrank.environment import ALL_CHECKS, EnvironmentFault, Facts, require
-from mmdet_kdrank.environment.facts import PROBES
+from mmdet_kdrank.environment import known_faults
+from mmdet_kdrank.environment.known_faults import ALL_CHECKS, PROBES, probe_errors
+from mmdet_kdrank.environment.versions import EnvironmentFault, Facts, require
 
 CLASSIC = dict(
     torch='2.1.2+cu121',
@@ -53,7 +54,7 @@ def test_sound_stacks_have_no_fault(facts):
     assert faults(facts) == {}
 
 
-# Facts, the check that must name the fault, what it must say, and the mend.
+# Facts, the check that must name the fault, part of its description, and part of its fix.
 KNOWN = {
     'Python too old': (
         make_facts(python=(3, 9, 2)),
@@ -138,7 +139,7 @@ KNOWN = {
             errors=failed(cv2='Traceback\nImportError: libGL.so.1: cannot open shared object file')
         ),
         'OpenCV',
-        'misses a library of the system: ImportError: libGL.so.1',
+        'lacks a system library: ImportError: libGL.so.1',
         'opencv-python-headless',
     ),
     'no OpenCV': (
@@ -190,12 +191,12 @@ KNOWN = {
 }
 
 
-@pytest.mark.parametrize('facts, check, what, mend', KNOWN.values(), ids=list(KNOWN))
-def test_known_fault_has_name_and_mend(facts, check, what, mend):
-    found = faults(facts)
-    assert list(found) == [check]
-    assert what in found[check]
-    assert mend in found[check].split(' Mend: ')[1]
+@pytest.mark.parametrize('facts, check, description, fix', KNOWN.values(), ids=list(KNOWN))
+def test_known_fault_has_name_and_fix(facts, check, description, fix):
+    texts = faults(facts)
+    assert list(texts) == [check]
+    assert description in texts[check]
+    assert fix in texts[check].split(' Fix: ')[1]
 
 
 def test_import_uses_the_doctors_words():
@@ -207,5 +208,56 @@ def test_import_uses_the_doctors_words():
     require(make_facts())
 
 
-def test_import_ignores_what_it_can_live_with():
+def test_import_ignores_faults_that_do_not_break_the_package():
     require(make_facts(numpy='2.5.0'))
+
+
+def test_probe_that_ends_the_process_is_a_fault_and_the_rest_still_runs():
+    errors = probe_errors(
+        {
+            'sound': 'import json',
+            'noisy': 'print("begun"); import sys; sys.stderr.write("told\\n")',
+            'missing': 'import no_such_module',
+            'crash': 'import os; os.abort()',
+            'after': 'assert False, "reached"',
+        }
+    )
+    assert set(errors) == {'missing', 'crash', 'after'}
+    assert "No module named 'no_such_module'" in errors['missing']
+    assert errors['crash'].endswith('ended with status -6')
+    assert 'reached' in errors['after']
+
+
+def test_numpy_told_on_stderr_is_a_fault():
+    errors = probe_errors({'torch': 'import sys; sys.stderr.write("compiled using NumPy 1.x")'})
+    assert list(errors) == ['numpy bridge']
+
+
+EXTENSION = {'mmcv._ext': 'ImportError: undefined symbol: _ZN3c10'}
+
+
+@pytest.mark.parametrize('cause', ['torch', 'pkg_resources', 'cv2'])
+def test_the_import_that_breaks_mmcv_is_named_instead(cause):
+    assert known_faults.mmcv_ops(Facts({}, (3, 12), EXTENSION))
+    facts = Facts({}, (3, 12), {**EXTENSION, cause: 'ImportError: no'})
+    assert known_faults.mmcv_ops(facts) is None
+
+
+def test_the_import_that_breaks_mmdet_is_named_instead():
+    mmdet = {'mmdet': 'ImportError: no'}
+    assert known_faults.mmdet_import(Facts({}, (3, 12), mmdet))
+    assert known_faults.mmdet_import(Facts({}, (3, 12), {**mmdet, **EXTENSION})) is None
+
+
+@pytest.mark.parametrize('probe', [known_faults.triton, known_faults.mmcv_cuda_ops])
+def test_without_a_gpu_nothing_is_needed(probe):
+    failed = {'triton': 'ImportError: no', 'CUDA ops': 'AssertionError: no'}
+    assert probe(Facts({}, (3, 12), failed))
+    assert probe(Facts({}, (3, 12), {**failed, 'CUDA': 'AssertionError: no device'})) is None
+
+
+def test_last_line_names_the_error():
+    assert known_faults.last_line('Traceback\n  File "a"\nImportError: no libGL.\n') == (
+        'ImportError: no libGL'
+    )
+    assert known_faults.last_line(' \n') == 'no message'

@@ -73,7 +73,7 @@ LEGAL = {
 }
 BOX = r'annotation 1 \(image a.jpg\) has the box .*not four finite numbers.*Correct or remove'
 DATA_FAULTS = {
-    'zero images': (_cleared('images'), 'lists no image. Give'),
+    'zero images': (_cleared('images'), 'lists no image. Set ann_file'),
     'no annotation': (_cleared('annotations'), 'lists no annotation.*Give another'),
     'no category': (_cleared('categories'), r'none of the classes \(cat, dog\).*Set metainfo'),
     'no images table': (lambda content: content.pop('images'), "no list of objects under 'images'"),
@@ -110,7 +110,7 @@ DATA_FAULTS = {
     ),
     'a first class that the file lacks': (
         _entry('categories', name='lion'),
-        'lists the classes as dog, and the data set names them cat, dog.*without classes that',
+        'lists the classes as dog, but the data set lists them as cat, dog.*without classes that',
     ),
     'annotation of no image': (_entry('annotations', image_id=2), 'image 2, which.*Remove'),
     'annotation without image': (_entry('annotations', image_id=None), 'belongs to image None'),
@@ -122,6 +122,6 @@ DATA_FAULTS = {
     'a box of words': (_entry('annotations', bbox=['1', '1', '2', '2']), BOX),
     'a box of None': (lambda content: content['annotations'][0].update(bbox=None), BOX),
     'no box': (_entry('annotations', bbox=None), BOX),
-    'no area': (_entry('annotations', area=None), 'has the area None.*Set it to width × height'),
+    'no area': (_entry('annotations', area=None), 'has the area None.*set it to width × height'),
     'two annotations of one id': (_doubled('annotations'), 'annotation id 1 occurs 2 times. Make'),
 }

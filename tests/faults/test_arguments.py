@@ -118,8 +118,8 @@ ARGUMENT_FAULTS = {
         'BinaryKDLoss', r'weight has shape \(3, 5\).*\(3,\)', weight=X.abs()
     ),
     'loss: reduction': value('DISTLoss', "reduction_override='max' is", reduction_override='max'),
-    'loss: no labels': value('DKDLoss', 'labels were not passed; pass labels exactly'),
-    'loss: labels': value('LogitMSELoss', 'labels were passed; pass labels', labels=LABELS),
+    'loss: no labels': value('DKDLoss', 'labels were not passed. Pass labels if and only if'),
+    'loss: labels': value('LogitMSELoss', 'labels were passed. Pass labels', labels=LABELS),
     'loss: other labels': value('NKDLoss', r'labels have shape \(2,\).*\(3,\)', labels=LABELS[:2]),
     # Selectors
     'selector: k 0': selected('k=0 must be a whole number', type='TopkSamples', k=0),

@@ -106,7 +106,7 @@ CHECKPOINT_FAULTS = {
     'a number among the weights': rewritten(state(epoch=3), "'epoch' of type int.*Save"),
     'NaN': rewritten(
         state(bbox_head__retina_cls__bias=torch.full((45,), float('nan'))),
-        f'NaN or infinity in {BIAS}.*take an earlier checkpoint',
+        f'NaN or infinity in {BIAS}.*use an earlier checkpoint',
     ),
     'infinity': rewritten(
         state(bbox_head__retina_cls__bias=torch.full((45,), float('-inf'))), 'NaN or infinity'

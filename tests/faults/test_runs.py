@@ -69,7 +69,7 @@ RUN_FAULTS = {
     'an absent image': (
         lambda folder: first_image(folder).unlink(),
         [],
-        r'MissingFileError: Image .*data/train/.* does not exist. Put it there',
+        r'MissingFileError: Image .*data/train/.* does not exist. Add the image',
     ),
     'an HTML page as teacher': (
         lambda folder: (folder / 'teacher.pth').write_text('<!DOCTYPE html>'),

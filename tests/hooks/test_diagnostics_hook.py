@@ -129,7 +129,7 @@ def test_options_out_of_range_are_refused(options, message):
 
 def test_a_stock_detector_is_refused(tmp_path):
     runner = make_runner(small_config(RETINA), tmp_path, [HOOK])
-    with pytest.raises(TypeError, match='DistillDiagnosticsHook works on a distilling detector'):
+    with pytest.raises(TypeError, match='DistillDiagnosticsHook needs a distilling detector'):
         runner.train()
 
 

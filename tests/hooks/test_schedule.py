@@ -63,8 +63,8 @@ def test_pieces_are_composed():
 @pytest.mark.parametrize(
     ('pieces', 'error', 'message'),
     [
-        ([], TypeError, 'must be a list of pieces'),
-        (piece(), TypeError, 'must be a list of pieces'),
+        ([], TypeError, 'must be a list of one or more pieces'),
+        (piece(), TypeError, 'must be a list of one or more pieces'),
         ([dict(begin=0, factor=1)], ValueError, 'piece 0: type=None is unknown; choose one of con'),
         ([constant(0, 1), constant(4, 1, end=5)], TypeError, "piece 1: .*argument 'end'"),
         ([dict(type='linear', begin=0, end=4)], TypeError, 'piece 0: .*start_factor'),
@@ -72,14 +72,26 @@ def test_pieces_are_composed():
         ([constant(0.5, 1)], ValueError, 'piece 0: begin=0.5 must be a whole number'),
         ([constant(0, -1)], ValueError, 'piece 0: factor=-1 must be a finite number'),
         ([piece(end_factor=math.inf)], ValueError, 'piece 0: end_factor=inf must be a finite'),
-        ([piece(end=1)], ValueError, 'leave no two steps.*Set end to 2 or more, or count iter'),
-        ([piece(end=1, by_epoch=False)], ValueError, r'leave no two steps.*Set end to 2 or more\.'),
-        ([piece(), constant(9, 0)], ValueError, 'piece 1 begins at 9, before .* ends, at 10'),
-        ([constant(5, 0), constant(5, 1)], ValueError, 'piece 1 begins at 5, before .* ends, at 6'),
+        (
+            [piece(end=1)],
+            ValueError,
+            'leave fewer than two steps.*Set end to 2 or more, or count iter',
+        ),
+        (
+            [piece(end=1, by_epoch=False)],
+            ValueError,
+            r'leave fewer than two steps.*Set end to 2 or more\.',
+        ),
+        ([piece(), constant(9, 0)], ValueError, 'piece 1 begins at 9, but piece 0 ends at 10'),
+        (
+            [constant(5, 0), constant(5, 1)],
+            ValueError,
+            'piece 1 begins at 5, but piece 0 ends at 6',
+        ),
         (
             [piece(by_epoch=False), constant(11, 0)],
             ValueError,
-            'piece 0 has by_epoch=False and piece 1 by_epoch=True. Count all in epochs, or all in',
+            'piece 0 has by_epoch=False and piece 1 by_epoch=True. Set the same by_epoch in all',
         ),
     ],
 )

@@ -115,13 +115,13 @@ def test_a_resumed_run_equals_an_uninterrupted_one(student, tmp_path, by_epoch):
     [
         (
             hook(loss_rnak=[constant(0, 1)]),
-            'loss_rnak: neither .* Choose among loss_kd, loss_rank, loss_pkd',
+            'loss_rnak: neither .* Choose one of loss_kd, loss_rank, loss_pkd',
         ),
-        (hook(loss_kd=[constant(4, 0)]), 'loss_kd goes on until 5 iterations are .* ends after 4'),
-        (hook(loss_kd=[linear(0, 5, 0, 1)]), 'loss_kd goes on until 5 iterations .* ends after 4'),
+        (hook(loss_kd=[constant(4, 0)]), 'loss_kd needs 5 iterations, .* ends after 4'),
+        (hook(loss_kd=[linear(0, 5, 0, 1)]), 'loss_kd needs 5 iterations, .* ends after 4'),
         (
             hook(loss_pkd=[constant(2, 0, by_epoch=True)]),
-            'loss_pkd goes on until 3 epochs .* after 2',
+            'loss_pkd needs 3 epochs, .* after 2',
         ),
     ],
 )
@@ -143,7 +143,7 @@ def test_a_schedule_may_end_with_training(student, tmp_path):
 def test_epochs_in_an_iteration_based_loop_are_refused(student, tmp_path):
     hooks = [hook(loss_kd=[constant(1, 0, by_epoch=True)])]
     runner = make_runner(student, tmp_path, hooks, train_cfg=dict(by_epoch=False, max_iters=4))
-    with pytest.raises(ValueError, match='until 2 epochs .* ends after 1.*set by_epoch to'):
+    with pytest.raises(ValueError, match='needs 2 epochs, .* ends after 1.*correct by_epoch'):
         runner.train()
 
 

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from mmdet_kdrank.losses import LogitDistillLoss
+from mmdet_kdrank.losses.base import full_precision
 from tests.losses.conformance import LossConformance, batch
 
 
@@ -79,3 +80,16 @@ def test_message(loss, change, error, message):
 def test_formula_is_missing():
     with pytest.raises(NotImplementedError, match='LogitDistillLoss must define row_loss'):
         LogitDistillLoss()(torch.zeros(2, 3), torch.zeros(2, 3))
+
+
+@pytest.mark.parametrize(
+    'given, computed',
+    [
+        (torch.float16, torch.float32),
+        (torch.bfloat16, torch.float32),
+        (torch.float32, torch.float32),
+        (torch.float64, torch.float64),
+    ],
+)
+def test_half_becomes_float32_and_the_rest_stays(given, computed):
+    assert full_precision(torch.ones(2, dtype=given)).dtype == computed

@@ -71,7 +71,7 @@ def test_descending_the_loss_brings_the_teachers_order():
         (dict(candidates=2, form='cosine'), 'candidates=2 with form=.cosine.*at least 3'),
         (dict(score_thr=0.0), 'score_thr=0.0 must be a score between 0 and 1'),
         (dict(score_thr=1.0), 'score_thr=1.0 must be a score between 0 and 1'),
-        (dict(rows='object', scope='batch'), "scope='batch' with rows='object'"),
+        (dict(rows='object', scope='batch'), "scope='batch' does not fit rows='object'"),
         (dict(surrogate='sign'), "surrogate='sign' is unknown"),
         (dict(steepness=0), 'steepness=0 must be a positive'),
     ],

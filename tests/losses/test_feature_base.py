@@ -80,7 +80,12 @@ def test_levels_that_are_no_indices_are_refused(wrong):
     ('options', 'student', 'teacher', 'message'),
     [
         ({}, levels(), levels()[:2], "student's neck gives 3 levels, the teacher's 2.*levels=\\["),
-        (dict(levels=[0, 2]), levels(), levels()[:2], 'names level 2.*last that both have is 1'),
+        (
+            dict(levels=[0, 2]),
+            levels(),
+            levels()[:2],
+            'names level 2.*last level that both have is 1',
+        ),
         ({}, levels(), levels(channels=8), 'level 0 has 4 channels.* 8 in the teacher.*Mimic'),
         ({}, levels(batch=6), levels(), 'level 0 has 6 maps in the student and 2 in the teacher'),
     ],

@@ -47,5 +47,5 @@ def test_gradient_is_finite_where_both_agree(beta):
 
 
 def test_refuses_a_pole():
-    with pytest.raises(ValueError, match='beta=0.5 must be at least 1; for 0 there is Binary'):
+    with pytest.raises(ValueError, match='beta=0.5 must be at least 1; for 0, use Binary'):
         QualityFocalKDLoss(beta=0.5)

@@ -30,7 +30,7 @@ def test_the_rows_are_those_of_objects_by_default():
     [
         (dict(over='logits'), "over='logits' is unknown; choose one of log_odds, scores"),
         (dict(temperature=0.0), 'temperature=0.0 must be a positive'),
-        (dict(scope='batch'), "scope='batch' with rows='object'"),
+        (dict(scope='batch'), "scope='batch' does not fit rows='object'"),
     ],
 )
 def test_refused_options(options, message):

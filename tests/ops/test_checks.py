@@ -1,9 +1,10 @@
-"""Bad input: the message names the argument and the mend."""
+"""Bad input: the message names the argument and the fix."""
 
 import pytest
 import torch
 
 from mmdet_kdrank.ops import kendall_tau
+from mmdet_kdrank.ops.checks import describe_nonfinite
 
 X = torch.zeros(2, 3)
 
@@ -46,3 +47,26 @@ def test_message(args, kwargs, error, message):
     with pytest.raises(error, match=message) as caught:
         kendall_tau(*args, **kwargs)
     assert '\n' not in str(caught.value)
+
+
+@pytest.mark.parametrize('value', [float('nan'), float('inf'), -float('inf')])
+def test_the_tensor_at_fault_is_named_and_its_values_counted(value):
+    faulty = torch.tensor([[1.0, value], [value, 2.0]])
+    tensors = {'the first': torch.ones(3), 'the second': faulty, 'third': faulty}
+    assert describe_nonfinite(tensors) == '2 of 4 values of the second are not finite'
+
+
+def test_finite_and_empty_tensors_of_any_dtype_pass():
+    assert describe_nonfinite({}) is None
+    extremes = dict(
+        none=torch.zeros(0, 4),
+        some=torch.tensor(-1e30, requires_grad=True),
+        half=torch.tensor([6e4], dtype=torch.float16),
+        large=torch.tensor([3e38], dtype=torch.bfloat16),
+        count=torch.tensor([2**62]),
+    )
+    assert describe_nonfinite(extremes) is None
+
+
+def test_large_numbers_in_float64_are_finite():
+    assert describe_nonfinite({'x': torch.tensor([1e300], dtype=torch.float64)}) is None

@@ -106,7 +106,7 @@ ORDERS = torch.arange(5)[None]
 @pytest.mark.parametrize(
     ('args', 'options', 'error', 'message'),
     [
-        ((X, X[:, :2], ORDERS, 2), {}, ValueError, 'must belong to the same sample and class'),
+        ((X, X[:, :2], ORDERS, 2), {}, ValueError, 'Equal rows must be the same sample'),
         ((X, X, ORDERS, 3), {}, ValueError, '3 groups of C = 5 classes .* use at most 2'),
         ((X, X, ORDERS, 0), {}, ValueError, 'groups=0 must be a whole number of at least 1'),
         ((X, X, ORDERS[0], 2), {}, ValueError, r'orders has shape \(5,\); it must be \(K, 5\)'),

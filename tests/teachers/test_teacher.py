@@ -102,7 +102,7 @@ def test_auto_is_the_checkpoint_that_the_model_index_publishes(monkeypatch):
         asked.append(path)
         raise FileNotFoundError(path)
 
-    monkeypatch.setattr('mmdet_kdrank.teachers.teacher.load_checkpoint', offline)
+    monkeypatch.setattr('mmdet_kdrank.checkpoints.loading.load_checkpoint', offline)
     with pytest.raises(FileNotFoundError):
         TeacherSource(f'mmdet::{FASTER}', 'auto').load()
     assert asked[0].endswith('faster_rcnn_r50_fpn_1x_coco_20200130-047c8118.pth')

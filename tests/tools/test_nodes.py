@@ -15,7 +15,7 @@ import torch
 from mmdet.registry import MODELS
 from mmengine.config import Config
 
-from mmdet_kdrank.datasets.shapes import ShapesSpec, write_shapes
+from mmdet_kdrank.datasets.shapes.folder import ShapesSpec, write_shapes
 from tests.tools.conftest import ROOT, scalars
 
 pytestmark = pytest.mark.slow

@@ -1,4 +1,4 @@
-"""Background, brush and sensor noise: what turns outlines into a picture."""
+"""Background, brush and sensor noise, which turn outlines into an image."""
 
 import math
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ def _value_noise(rng: np.random.Generator, size: int, cells: int) -> np.ndarray:
 
 
 def background(rng: np.random.Generator, size: int) -> np.ndarray:
-    """Draw a tinted, mottled ground.
+    """Draw a tinted, mottled background.
 
     Args:
         rng: Source of all its choices.
@@ -54,17 +54,17 @@ def background(rng: np.random.Generator, size: int) -> np.ndarray:
     return ground
 
 
-def stroke(picture: np.ndarray, brush: Brush) -> np.ndarray:
-    """Draw an object over a picture, in place, with smoothed edges.
+def stroke(image: np.ndarray, brush: Brush) -> np.ndarray:
+    """Draw an object over an image, in place, with smoothed edges.
 
     Args:
-        picture: (size, size, 3) float64 RGB.
+        image: (size, size, 3) float64 RGB.
         brush: What to draw.
 
     Returns:
         (size, size) bool, the pixels of which the object covers at least half.
     """
-    size = picture.shape[0]
+    size = image.shape[0]
     covered = np.zeros((size, size), dtype=bool)
     (x, y), reach = brush.centre, 1.5 * max(brush.radii)
     left, top = (max(0, math.floor(c - reach)) for c in (x, y))
@@ -89,23 +89,23 @@ def stroke(picture: np.ndarray, brush: Brush) -> np.ndarray:
     light = 1 + brush.shading * u.reshape(shape)[:, 1, :, 1][..., None]
     first = opaque_count[..., None] - second_count
     mixed = first * np.array(brush.colour) + second_count * np.array(brush.second_colour)
-    patch = picture[top:bottom, left:right]
+    patch = image[top:bottom, left:right]
     patch *= 1 - opaque_count[..., None] / full
     patch += mixed * light / full
     covered[top:bottom, left:right] = 2 * opaque_count >= full
     return covered
 
 
-def develop(rng: np.random.Generator, picture: np.ndarray, grain: float) -> np.ndarray:
+def develop(rng: np.random.Generator, image: np.ndarray, grain: float) -> np.ndarray:
     """Add sensor noise and quantise.
 
     Args:
         rng: Source of the noise.
-        picture: (size, size, 3) float64 RGB.
+        image: (size, size, 3) float64 RGB.
         grain: Peak of the noise, as a share of full scale.
 
     Returns:
         (size, size, 3) uint8 RGB.
     """
-    noise = rng.random(picture.shape) + rng.random(picture.shape) - 1
-    return np.clip(np.floor((picture + grain * noise) * 255 + 0.5), 0, 255).astype(np.uint8)
+    noise = rng.random(image.shape) + rng.random(image.shape) - 1
+    return np.clip(np.floor((image + grain * noise) * 255 + 0.5), 0, 255).astype(np.uint8)

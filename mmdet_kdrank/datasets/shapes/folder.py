@@ -1,4 +1,4 @@
-"""Writing the data set to a folder, once."""
+"""Writes the data set to a folder, once."""
 
 import json
 import os
@@ -16,12 +16,12 @@ from mmdet_kdrank.datasets.shapes.taxonomy import CLASSES, class_parts
 
 MANIFEST = 'manifest.json'
 FORMAT = 'mmdet_kdrank shapes'
-VERSION = 2  # to be raised with every change of what is written for a specification
+VERSION = 2  # raise it with every change of the files that a specification gives
 
 
 @dataclass(frozen=True)
 class ShapesSpec:
-    """All that decides the content of the folder."""
+    """The settings that determine the content of the folder."""
 
     seed: int = 0
     num_train: int = 1000
@@ -29,21 +29,21 @@ class ShapesSpec:
     size: int = 128
 
     def manifest(self) -> dict:
-        """Return what is written beside the pictures to recognise them."""
+        """Return the content of the manifest, which identifies the images in a folder."""
         return dict(format=FORMAT, version=VERSION, **asdict(self))
 
 
 def read_manifest(folder: Path | str) -> dict | None:
-    """Read the manifest of a folder, None where there is none."""
+    """Read the manifest of a folder; None if there is none."""
     path = Path(folder) / MANIFEST
     return json.loads(path.read_text()) if path.is_file() else None
 
 
 def shapes_options(folder: Path | str) -> dict[str, str]:
-    """List what makes a config take its pictures from a folder.
+    """Return the options with which a config takes its images from a folder.
 
     Args:
-        folder: Of the data set.
+        folder: Folder of the data set.
 
     Returns:
         Values by dotted key, as ``--cfg-options`` and ``Config.merge_from_dict`` take them.
@@ -59,24 +59,24 @@ def shapes_options(folder: Path | str) -> dict[str, str]:
 
 
 def write_shapes(folder: Path | str, spec: ShapesSpec | None = None) -> bool:
-    """Write ``{train,val}/*.png`` and ``annotations/instances_{train,val}.json``, if not yet there.
+    """Write ``{train,val}/*.png`` and ``annotations/instances_{train,val}.json`` once.
 
     The folder appears whole or not at all: an interrupted call leaves the former state.
 
     Args:
-        folder: Where to. A folder written earlier with another specification is replaced; any
+        folder: Target folder. A folder of this data set with another specification is replaced. Any
             other folder that is not empty is refused.
-        spec: What to draw.
+        spec: The images to draw.
 
     Returns:
-        Whether anything had to be written.
+        Whether anything was written.
     """
     folder, spec = Path(folder).absolute(), spec or ShapesSpec()
     if folder.exists():
-        found = read_manifest(folder)
-        if found == spec.manifest():
+        manifest = read_manifest(folder)
+        if manifest == spec.manifest():
             return False
-        if any(folder.iterdir()) and (found is None or found.get('format') != FORMAT):
+        if any(folder.iterdir()) and (manifest is None or manifest.get('format') != FORMAT):
             raise FileExistsError(
                 f'{folder} holds other files than this data set; name an empty or a new folder'
             )
@@ -97,9 +97,9 @@ def _write_split(folder: Path, split: str, number: int, spec: ShapesSpec) -> Non
     (folder / 'annotations').mkdir(exist_ok=True)
     images, annotations = [], []
     for index in range(number):
-        picture, objects = draw_scene(spec.seed, split, index, spec.size)
+        image, objects = draw_scene(spec.seed, split, index, spec.size)
         name = f'{index:06d}.png'
-        if not cv2.imwrite(str(folder / split / name), picture[..., ::-1]):
+        if not cv2.imwrite(str(folder / split / name), image[..., ::-1]):
             raise OSError(f'cannot write {folder / split / name}')
         images.append(dict(id=index + 1, file_name=name, width=spec.size, height=spec.size))
         annotations += [
@@ -129,6 +129,6 @@ def _write_split(folder: Path, split: str, number: int, spec: ShapesSpec) -> Non
 
 
 def _run_lengths(mask: np.ndarray) -> dict:
-    """COCO's compressed run-length code: unlike its polygons it knows holes and exact pixels."""
+    """Return COCO's compressed run-length code; unlike polygons, it has holes and exact pixels."""
     code = coco_mask.encode(np.asfortranarray(mask, dtype=np.uint8))
     return dict(size=code['size'], counts=code['counts'].decode('ascii'))

@@ -1,8 +1,8 @@
 """Outlines and fills as predicates over points.
 
-Pictures must come out equal on every machine and numpy version. Array code therefore uses only
-operations that IEEE 754 defines exactly (+ - * / floor, comparisons); numpy's vectorised sin or
-exp may differ in the last bit from one processor to the next.
+Images must be equal on every machine and numpy version. So array code uses only operations that
+IEEE 754 defines exactly (+ - * / floor, comparisons). numpy's vectorised sin or exp may differ in
+the last bit between processors.
 """
 
 import math
@@ -11,14 +11,14 @@ import numpy as np
 
 from mmdet_kdrank.errors import ArgumentError
 
-# Distance of the bounding lines of each polygon from its centre, chosen for similar areas.
+# Distances of the bounding lines of the polygons from their centre, chosen for similar areas.
 _SQUARE, _TRIANGLE, _STAR = 0.88, 0.66, 0.42
 _HOLLOW_INNER = 0.58
 _STRIPES_PER_UNIT = 2.2
 
 
 def _lines_kept(u: np.ndarray, v: np.ndarray, sides: int, distance: float) -> np.ndarray:
-    """Count for each point the lines of a regular figure on whose inner side it lies."""
+    """Count, for each point, the lines of a regular figure whose inner side it is on."""
     kept = np.zeros(u.shape, dtype=np.int64)
     for i in range(sides):
         angle = 2 * math.pi * i / sides
@@ -27,10 +27,10 @@ def _lines_kept(u: np.ndarray, v: np.ndarray, sides: int, distance: float) -> np
 
 
 def inside(outline: str, u: np.ndarray, v: np.ndarray) -> np.ndarray:
-    """Say which points lie inside an outline of about unit radius.
+    """Return which points lie inside an outline of about unit radius.
 
     Args:
-        outline: One of ``taxonomy.OUTLINES``, or ``'square'``, of which clutter is made.
+        outline: One of ``taxonomy.OUTLINES``, or ``'square'`` for clutter.
         u: Abscissas in units of the object's radius, any shape.
         v: Ordinates, same shape.
 
@@ -44,17 +44,17 @@ def inside(outline: str, u: np.ndarray, v: np.ndarray) -> np.ndarray:
     if outline == 'triangle':
         return _lines_kept(u, v, 3, _TRIANGLE) == 3
     if outline == 'star':
-        # A pentagram is what at most one of its five lines cuts off.
+        # A point is in the pentagram if at most one of its five lines excludes it.
         return _lines_kept(u, v, 5, _STAR) >= 4
     raise ArgumentError(f'unknown outline {outline!r}')
 
 
 def paint(outline: str, fill: str, u: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Say where an object has paint, and where that is of its second colour.
+    """Return where an object is painted, and where that paint has its second colour.
 
     Args:
         outline: As for :func:`inside`.
-        fill: One of ``taxonomy.FILLS``; the hole of a hollow object shows what is behind it.
+        fill: One of ``taxonomy.FILLS``; the hole of a hollow object is transparent.
         u: Abscissas in units of the object's radius, any shape.
         v: Ordinates, same shape.
 

@@ -1,4 +1,4 @@
-"""One picture of the data set with its annotations, from a seed."""
+"""Draws one image of the data set with its annotations, from a seed."""
 
 import math
 from dataclasses import dataclass, field
@@ -6,12 +6,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from mmdet_kdrank.datasets.shapes.canvas import Brush, background, develop, stroke
-from mmdet_kdrank.datasets.shapes.colour import hsv_to_rgb
-from mmdet_kdrank.datasets.shapes.taxonomy import CLASSES, HUES, class_parts
+from mmdet_kdrank.datasets.shapes.taxonomy import CLASSES, HUES, class_parts, hsv_to_rgb
 
 SPLITS = ('train', 'val')
 MIN_VISIBLE_SHARE = 0.4
-_MIN_SIDE = 5  # pixels; what is left of smaller objects cannot be told apart
+_MIN_SIDE = 5  # pixels; smaller visible parts cannot be recognised
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +26,7 @@ class ShapeObject:
 
 def _random_brush(rng: np.random.Generator, label: int, size: int) -> Brush:
     outline, fill, hue = class_parts(label)
-    # Small objects are many and large ones few, as in natural pictures.
+    # There are many small objects and few large ones, as in natural images.
     radius = size * (0.075 + 0.145 * rng.random() ** 2)
     aspect = 0.85 + 0.3 * rng.random()
     centre = tuple(size * (0.04 + 0.92 * rng.random(2)))
@@ -48,7 +47,7 @@ def _random_brush(rng: np.random.Generator, label: int, size: int) -> Brush:
 
 
 def _random_clutter(rng: np.random.Generator, size: int) -> Brush:
-    """Return a grey bar that belongs to no class: hides objects, and is no object."""
+    """Return a grey bar that belongs to no class: it hides objects, but is none."""
     grey = (0.15 + 0.7 * rng.random(),) * 3
     return Brush(
         outline='square',
@@ -64,50 +63,50 @@ def _random_clutter(rng: np.random.Generator, size: int) -> Brush:
 def draw_scene(
     seed: int, split: str, index: int, size: int = 128
 ) -> tuple[np.ndarray, list[ShapeObject]]:
-    """Draw one picture; each has a random stream of its own, so any can be redrawn alone.
+    """Draw one image; every image has its own random stream, so it can be drawn alone.
 
     Args:
         seed: Seed of the data set.
         split: ``'train'`` or ``'val'``.
-        index: Number of the picture within its split.
+        index: Number of the image within its split.
         size: Pixels along a side.
 
     Returns:
-        (size, size, 3) uint8 RGB and the annotated objects in drawing order. An object of which
-        less than ``MIN_VISIBLE_SHARE`` can be seen is drawn but not annotated.
+        (size, size, 3) uint8 RGB and the annotated objects in drawing order. An object whose
+        visible share is below ``MIN_VISIBLE_SHARE`` is drawn but not annotated.
     """
     rng = np.random.default_rng([seed, SPLITS.index(split), index])
-    picture = background(rng, size)
+    image = background(rng, size)
     for _ in range(int(rng.integers(0, 4))):
-        stroke(picture, _random_clutter(rng, size))
+        stroke(image, _random_clutter(rng, size))
     labels = rng.integers(0, len(CLASSES), size=int(rng.integers(3, 9)))
     brushes = [_random_brush(rng, int(label), size) for label in labels]
-    whole = [stroke(picture, brush) for brush in brushes]
-    covers = whole + [
-        stroke(picture, _random_clutter(rng, size)) for _ in range(int(rng.integers(0, 3)))
+    object_masks = [stroke(image, brush) for brush in brushes]
+    clutter_masks = [
+        stroke(image, _random_clutter(rng, size)) for _ in range(int(rng.integers(0, 3)))
     ]
     objects = []
     hidden = np.zeros((size, size), dtype=bool)
-    for cover in reversed(covers[len(whole) :]):
-        hidden |= cover
-    for label, cover in zip(labels[::-1], whole[::-1], strict=True):
-        seen = cover & ~hidden
-        hidden |= cover
-        found = _annotate(int(label), seen, int(cover.sum()))
-        if found is not None:
-            objects.append(found)
-    return develop(rng, picture, grain=0.06), objects[::-1]
+    for mask in clutter_masks:
+        hidden |= mask
+    for label, mask in zip(labels[::-1], object_masks[::-1], strict=True):
+        visible = mask & ~hidden
+        hidden |= mask
+        annotation = _annotate(int(label), visible, int(mask.sum()))
+        if annotation is not None:
+            objects.append(annotation)
+    return develop(rng, image, grain=0.06), objects[::-1]
 
 
-def _annotate(label: int, seen: np.ndarray, full: int) -> ShapeObject | None:
-    """Describe what can be seen of an object, or drop it where that is too little."""
-    area = int(seen.sum())
-    if area == 0 or area < MIN_VISIBLE_SHARE * full:
+def _annotate(label: int, visible: np.ndarray, full_area: int) -> ShapeObject | None:
+    """Describe the visible part of an object, or return None if that is too small."""
+    area = int(visible.sum())
+    if area == 0 or area < MIN_VISIBLE_SHARE * full_area:
         return None
-    columns, rows = np.flatnonzero(seen.any(axis=0)), np.flatnonzero(seen.any(axis=1))
+    columns, rows = np.flatnonzero(visible.any(axis=0)), np.flatnonzero(visible.any(axis=1))
     left, top = int(columns[0]), int(rows[0])
     width, height = int(columns[-1]) + 1 - left, int(rows[-1]) + 1 - top
     if min(width, height) < _MIN_SIDE:
         return None
-    share = round(area / full, 3)
-    return ShapeObject(label, (left, top, width, height), area, share, seen)
+    share = round(area / full_area, 3)
+    return ShapeObject(label, (left, top, width, height), area, share, visible)

@@ -1,8 +1,10 @@
-"""The tree of classes, outline x fill x hue, so that wrong ones are wrong by degrees."""
+"""The classes and their colours: outline x fill x hue, so that a wrong class can be nearly right.
+
+The colour arithmetic uses operations that IEEE 754 defines exactly, so images are equal on every
+machine.
+"""
 
 from itertools import product
-
-from mmdet_kdrank.datasets.shapes.colour import hsv_to_rgb
 
 OUTLINES = ('circle', 'triangle', 'star')
 FILLS = ('solid', 'striped', 'hollow')
@@ -11,8 +13,31 @@ HUES = {'red': 0.0, 'yellow': 52.0, 'blue': 215.0}  # degrees on the colour circ
 CLASSES = tuple('-'.join(parts) for parts in product(OUTLINES, FILLS, HUES))
 
 
+def hsv_to_rgb(hue: float, saturation: float, value: float) -> tuple[float, float, float]:
+    """Convert one colour.
+
+    Args:
+        hue: Degrees, any real number (taken modulo 360).
+        saturation: In [0, 1].
+        value: In [0, 1].
+
+    Returns:
+        Red, green and blue in [0, 1].
+
+    Example:
+        >>> hsv_to_rgb(120.0, 1.0, 0.5)
+        (0.0, 0.5, 0.0)
+    """
+
+    def channel(offset: int) -> float:
+        k = (offset + hue / 60.0) % 6.0
+        return value - value * saturation * max(0.0, min(k, 4.0 - k, 1.0))
+
+    return channel(5), channel(3), channel(1)
+
+
 def _palette() -> list[tuple[int, int, int]]:
-    """Give each class its hue, and siblings of one hue a shade of their own."""
+    """Give each class its hue, and a different shade to each class of one hue."""
     shades = [
         (1.0 - 0.13 * i, 1.0 - 0.2 * j) for i in range(len(OUTLINES)) for j in range(len(FILLS))
     ]

@@ -1,1 +1,1 @@
-"""Hooks that any MMEngine training can use: checkpoints, random states and stopping."""
+"""Hooks for any MMEngine training: safe checkpoints, random states and stopping on a signal."""

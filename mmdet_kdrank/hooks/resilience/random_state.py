@@ -1,4 +1,4 @@
-"""Random states in the checkpoint."""
+"""Saves the random states in the checkpoint."""
 
 from __future__ import annotations
 
@@ -18,16 +18,17 @@ from mmdet_kdrank.random_states import random_state, set_random_state
 
 @HOOKS.register_module()
 class RandomStateHook(Hook):
-    """Keep the random states of every process in the checkpoint, and go on from them.
+    """Saves the random states of every process in the checkpoint, and resumes from them.
 
-    A resumed run then draws what the uninterrupted one drew: the RoIs or anchors that are sampled,
-    flips and crops, dropout. With ``randomness=dict(seed=…, deterministic=True)`` and as many
-    processes its weights are the same bit for bit. Validation draws from random numbers of its
-    own, as it is not run again on resuming. The states are under ``random_states``, one a rank.
+    A resumed run then draws the same random numbers as the uninterrupted one: sampled RoIs or
+    anchors, flips and crops, dropout. With ``randomness=dict(seed=…, deterministic=True)`` and the
+    same number of processes, its weights are the same bit for bit. Validation does not change the
+    random states, because a resumed run does not repeat it. The states are under
+    ``random_states``, one per rank.
 
     Raises:
-        ValueError: If a resumed run could not be the same: another seed or number of processes
-            than the checkpoint's, or workers that outlive an epoch.
+        ValueError: If a resumed run could not be the same: the seed or the number of processes
+            differs from the checkpoint's, or workers persist over several epochs.
 
     Example:
         >>> hook, checkpoint = HOOKS.build(dict(type='RandomStateHook')), {}
@@ -36,7 +37,7 @@ class RandomStateHook(Hook):
         ['random_states']
     """
 
-    # Of all hooks the last, so that what others draw is in the states.
+    # The last of all hooks, so that the states include what other hooks draw.
     priority = 'LOWEST'
 
     def __init__(self) -> None:
@@ -46,17 +47,17 @@ class RandomStateHook(Hook):
         self._before_val: dict | None = None
 
     def before_run(self, runner: Runner) -> None:
-        """Note the seed that the data loaders get, before a checkpoint's replaces it."""
+        """Keep the seed of the data loaders, before the checkpoint's seed replaces it."""
         self._seed = runner._randomness_cfg.get('seed')
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Note what the checkpoint holds."""
+        """Keep the seed and the states of the checkpoint."""
         self._loaded = dict(
             seed=checkpoint.get('meta', {}).get('seed'), states=checkpoint.get('random_states')
         )
 
     def before_train(self, runner: Runner) -> None:
-        """Refuse what cannot go on the same, and see to it that every process is asked."""
+        """Refuse a run that cannot be the same, and gather the states of all ranks on saving."""
         loader = runner.train_dataloader
         if (
             isinstance(runner.train_loop, EpochBasedTrainLoop)
@@ -64,9 +65,9 @@ class RandomStateHook(Hook):
             and loader.persistent_workers
         ):
             raise ArgumentError(
-                'RandomStateHook: with train_dataloader.persistent_workers=True the random numbers '
-                'of the loading workers at an epoch depend on all epochs before it, which a '
-                'resumed run does not load. Set train_dataloader.persistent_workers=False.'
+                'RandomStateHook: with train_dataloader.persistent_workers=True, the random '
+                'numbers of the workers depend on all earlier epochs, which a resumed run does not '
+                'load. Set train_dataloader.persistent_workers=False.'
             )
         if runner.iter > 0 and self._loaded is not None:
             self._check(**self._loaded)
@@ -87,11 +88,11 @@ class RandomStateHook(Hook):
             set_random_state(state)
 
     def before_val(self, runner: Runner) -> None:
-        """Note the states of training."""
+        """Keep the states of training."""
         self._before_val = random_state()
 
     def after_val(self, runner: Runner) -> None:
-        """Set the states of training again."""
+        """Set the states of training back."""
         set_random_state(self._before_val)
         self._before_val = None
 
@@ -102,8 +103,8 @@ class RandomStateHook(Hook):
     def _check(self, seed: int | None, states: list[dict] | None) -> None:
         if not states:
             print_log(
-                'RandomStateHook: the checkpoint has no random states. The run goes on with new '
-                'ones, so it will differ from the uninterrupted one.',
+                'RandomStateHook: the checkpoint has no random states. The run continues with new '
+                'ones, so it will differ from the uninterrupted run.',
                 logger='current',
                 level=logging.WARNING,
             )
@@ -111,29 +112,29 @@ class RandomStateHook(Hook):
         if len(states) != get_world_size():
             raise ArgumentError(
                 f'RandomStateHook: the checkpoint was written by {len(states)} processes and this '
-                f'run has {get_world_size()}, so it cannot be the same. Start as many, or leave '
-                'the hook out of custom_hooks.'
+                f'run has {get_world_size()}, so it cannot be the same. Start {len(states)} '
+                'processes, or remove the hook from custom_hooks.'
             )
         if seed != self._seed:
             raise ArgumentError(
                 f'RandomStateHook: randomness.seed is {self._seed} and the checkpoint was written '
-                f'with {seed}, so the pictures would come in another order. Set '
+                f'with {seed}, so the images would come in another order. Set '
                 f'--cfg-options randomness.seed={seed}.'
             )
 
     def _gathering(self, runner: Runner, save: Callable) -> Callable:
         def save_checkpoint(*args: Any, **kwargs: Any) -> Any:
-            # Those of a resumed run that has not set them yet are still the ones to go on from.
+            # A resumed run that has not set the loaded states yet must save these again.
             loaded = self._loaded and self._loaded['states']
-            own = self._before_val or random_state()
-            self._states = loaded if loaded and runner.iter else all_gather_object(own)
+            state = self._before_val or random_state()
+            self._states = loaded if loaded and runner.iter else all_gather_object(state)
             return save(*args, **kwargs)
 
         return save_checkpoint
 
 
 def _set_after(batches: Iterator[Any], count: int, state: dict) -> Iterator[Any]:
-    """Batches of an iterator, with the random state set when ``count`` of them are through."""
+    """Yield the batches of an iterator, and set the random state after ``count`` of them."""
     for _ in range(count):
         yield next(batches)
     set_random_state(state)

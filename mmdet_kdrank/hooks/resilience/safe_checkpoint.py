@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,41 +12,39 @@ from mmengine.dist import all_reduce, broadcast_object_list, is_main_process
 from mmengine.hooks import CheckpointHook, EMAHook
 from mmengine.registry import HOOKS
 from mmengine.runner import EpochBasedTrainLoop, Runner
+from torch import Tensor
 
-from mmdet_kdrank.distillers.finite_guard import describe_nonfinite
 from mmdet_kdrank.distributed import on_all_ranks
 from mmdet_kdrank.errors import ArgumentTypeError, NonFiniteError
-from mmdet_kdrank.hooks.adapter_hook import KEY as ADAPTERS
-from mmdet_kdrank.hooks.resilience.atomic_backend import AtomicBackend
-from mmdet_kdrank.hooks.resilience.later_removals import LaterRemovals
-from mmdet_kdrank.hooks.resilience.recovery import latest_readable
-from mmdet_kdrank.hooks.resilience.rest_of_epoch import RestOfEpoch
+from mmdet_kdrank.hooks.resilience.file_backends import AtomicBackend, LaterRemovals
+from mmdet_kdrank.hooks.resilience.resuming import RestOfEpoch, latest_readable
 from mmdet_kdrank.hooks.resilience.stop_request import Stopped, StopRequest
+from mmdet_kdrank.ops.checks import describe_nonfinite
 
 PREEMPTED = 'preempted.pth'
 
 
 @HOOKS.register_module()
 class SafeCheckpointHook(CheckpointHook):
-    """MMEngine's CheckpointHook for runs that are killed, pre-empted or out of disk.
+    """MMEngine's CheckpointHook for runs that are killed, pre-empted or out of disk space.
 
-    Takes the place of MMEngine's hook: ``default_hooks=dict(checkpoint=dict(
+    It replaces MMEngine's hook: ``default_hooks=dict(checkpoint=dict(
     type='SafeCheckpointHook'))``.
 
-    - Local files are written by :class:`~mmdet_kdrank.hooks.AtomicBackend`, and a file that a new
-      one replaces (``max_keep_ckpts``, ``save_best``) is removed when the new one is there.
-    - ``--resume`` without a path takes the newest checkpoint that can be read, and names those
+    - :class:`~mmdet_kdrank.hooks.AtomicBackend` writes local files. A file that a new one replaces
+      (``max_keep_ckpts``, ``save_best``) is removed after the new one is written.
+    - ``--resume`` without a path uses the newest checkpoint that can be read, and names those
       that cannot.
-    - On a signal, all processes finish the iteration, of training or validation,
-      ``preempted.pth`` is written and the processes exit with 128 + the signal's number.
-      ``--resume`` goes on there, in the middle of an epoch too; a validation that was broken off
-      is done again.
-    - Weights with a NaN or inf are not written.
+    - On a signal, all processes finish the iteration, of training or validation. Then
+      ``preempted.pth`` is written and they exit with 128 + the signal's number. ``--resume``
+      continues there, also in the middle of an epoch; an interrupted validation is repeated.
+    - Weights with a NaN or inf are not written. A hook that adds weights of its own to the
+      checkpoint names their key in an attribute ``weights_key``, so that they are checked too.
     - If the main process cannot write, all processes end with its message.
 
     Args:
         signals: Signals that stop the run. ``()``: none.
-        **kwargs: Those of :class:`mmengine.hooks.CheckpointHook`.
+        **kwargs: Options of :class:`mmengine.hooks.CheckpointHook`.
 
     Raises:
         TypeError: If an option is unknown.
@@ -64,45 +62,45 @@ class SafeCheckpointHook(CheckpointHook):
             kwargs['backend_args'] = dict(backend='atomic')
         super().__init__(**kwargs)
         if self.args:
-            # MMEngine keeps them for Runner.save_checkpoint, which takes none of them.
+            # MMEngine passes them to Runner.save_checkpoint, which accepts none of them.
             raise ArgumentTypeError(
                 f'default_hooks.checkpoint: SafeCheckpointHook has no option '
-                f'{", ".join(self.args)}. Correct the name, or take it out: the first checkpoint '
-                'could not be written.'
+                f'{", ".join(self.args)}, so the first checkpoint could not be written. Correct '
+                'the name, or remove it.'
             )
         self._stop = StopRequest(signals)
-        # Iterations of the current epoch that are done; on resuming, of how many.
+        # Finished iterations of the current epoch; after resuming, also the epoch's length.
         self._done = 0
         self._resumed: tuple[int, int] | None = None
         self._validation_due = False
         self._shared_batches = 0
 
     def before_run(self, runner: Runner) -> None:
-        """Choose what ``--resume`` without a path resumes from."""
+        """Choose the checkpoint of a ``--resume`` without a path."""
         if runner._resume and runner._load_from is None:
             latest = partial(latest_readable, runner.work_dir, self.filename_tmpl)
-            found = [on_all_ranks(latest if is_main_process() else lambda: None)]
-            broadcast_object_list(found)
-            runner._load_from = found[0]
+            path = [on_all_ranks(latest if is_main_process() else lambda: None)]
+            broadcast_object_list(path)
+            runner._load_from = path[0]
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Note how far into an epoch it was written, and whether in a validation."""
+        """Keep at which iteration of an epoch it was written, and whether in a validation."""
         meta = checkpoint.get('meta', {})
         self._resumed = meta.get('epoch_progress')
         self._validation_due = meta.get('validation_due', False)
 
     def before_train(self, runner: Runner) -> None:
-        """Listen for signals from here on."""
+        """Start to listen for signals."""
         super().before_train(runner)
         if not runner.iter:
-            # Of a checkpoint that is not resumed the weights alone were taken.
+            # A checkpoint that is not resumed gave its weights alone.
             self._resumed, self._validation_due = None, False
         self.file_backend = LaterRemovals(self.file_backend)
         runner.save_checkpoint = self._agreed(runner.save_checkpoint)
         self._stop.listen()
 
     def before_train_epoch(self, runner: Runner) -> None:
-        """Do a validation that was broken off, and leave out the batches that were trained on."""
+        """Repeat an interrupted validation, and skip the batches that were trained on already."""
         self._validate_if_due(runner)
         (done, length), self._resumed = self._resumed or (0, 0), None
         self._done = 0
@@ -111,74 +109,72 @@ class SafeCheckpointHook(CheckpointHook):
             return
         if length != len(loop.dataloader):
             runner.logger.warning(
-                f'The checkpoint was written {done} iterations into an epoch of {length}, and an '
-                f'epoch has {len(loop.dataloader)} now: epoch {loop.epoch + 1} starts over.'
+                f'The checkpoint was written {done} iterations into an epoch of {length}, but an '
+                f'epoch has {len(loop.dataloader)} now, so epoch {loop.epoch + 1} starts again.'
             )
             return
-        runner.logger.info(f'Going on after {done} iterations of epoch {loop.epoch + 1}.')
+        runner.logger.info(f'Continuing after {done} iterations of epoch {loop.epoch + 1}.')
         loop.dataloader = RestOfEpoch(loop.dataloader, done)
         self._done = done
 
     def before_train_iter(self, runner: Runner, *args: Any, **kwargs: Any) -> None:
-        """Listen for workers, which torch starts to watch with the first batch."""
+        """Handle the death of workers, which torch starts to watch with the first batch."""
         self._stop.listen_to_workers()
 
     def after_train_iter(self, runner: Runner, *args: Any, **kwargs: Any) -> None:
-        """Write a checkpoint where one is due, and stop where that was asked for."""
+        """Write a checkpoint if one is due, and stop if a signal asked for it."""
         self._done += 1
         super().after_train_iter(runner, *args, **kwargs)
         self._stop_if_asked(runner, runner.iter + 1)
 
     def before_val(self, runner: Runner) -> None:
-        """Stop where that was asked for, and agree on when to ask during the validation."""
+        """Stop if a signal asked for it, and agree on the batches after which to ask again."""
         self._stop_if_asked(runner, runner.iter, validation_due=True)
-        # Of a data set that does not divide evenly a rank may have a batch more.
+        # If the data set does not divide evenly, some ranks have one batch more.
         fewest = torch.tensor(len(runner.val_dataloader))
         all_reduce(fewest, op='min')
         self._shared_batches = int(fewest)
 
     def before_val_iter(self, runner: Runner, *args: Any, **kwargs: Any) -> None:
-        """Listen for workers, as in training."""
+        """Handle the death of workers, as in training."""
         self._stop.listen_to_workers()
 
     def after_val_iter(self, runner: Runner, batch_idx: int, *args: Any, **kwargs: Any) -> None:
-        """Stop where that was asked for."""
+        """Stop if a signal asked for it."""
         if batch_idx < self._shared_batches:
             self._stop_if_asked(runner, runner.iter, validation_due=True, averaged=True)
 
     def after_val(self, runner: Runner) -> None:
-        """Stop where that was asked for."""
+        """Stop if a signal asked for it."""
         self._stop_if_asked(runner, runner.iter)
 
     def after_train_epoch(self, runner: Runner) -> None:
-        """Write a checkpoint where one is due."""
+        """Write a checkpoint if one is due."""
         if isinstance(runner.train_loop.dataloader, RestOfEpoch):
             runner.train_loop.dataloader = runner.train_loop.dataloader.loader
         self._done = 0
         super().after_train_epoch(runner)
 
     def after_train(self, runner: Runner) -> None:
-        """Do a validation that was broken off after the last epoch, and handle signals no more."""
+        """Repeat a validation that was interrupted after the last epoch, and ignore signals."""
         self._validate_if_due(runner)
         self._stop.close()
         # MMEngine publishes in the main process alone.
         on_all_ranks(partial(super().after_train, runner))
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Refuse weights that are not finite, and note how far into an epoch this is.
+        """Refuse weights that are not finite, and save the progress of the epoch.
 
         Raises:
-            FloatingPointError: With the name of the weight.
+            FloatingPointError: Names the weight.
         """
-        adapters = checkpoint.get(ADAPTERS, {})
-        states = {key: checkpoint.get(key, {}) for key in ('state_dict', 'ema_state_dict')}
-        states.update({f'{ADAPTERS}.{name}': state for name, state in adapters.items()})
-        for key, state in states.items():
-            if fault := describe_nonfinite({f'{key}.{name}': v for name, v in state.items()}):
+        keys = [getattr(hook, 'weights_key', None) for hook in runner.hooks]
+        for key in ('state_dict', 'ema_state_dict', *filter(None, keys)):
+            if fault := describe_nonfinite(dict(_tensors(key, checkpoint.get(key, {})))):
                 raise NonFiniteError(
                     f'{fault} at iteration {checkpoint["meta"]["iter"]}: this checkpoint is not '
-                    'written, and the ones before it are there. Lower the learning rate or clip '
-                    'gradients, and go on from one of them.'
+                    'written, and the earlier ones are kept. Lower the learning rate or clip '
+                    'gradients, and resume from one of them.'
                 )
         checkpoint['meta']['epoch_progress'] = (self._done, len(runner.train_dataloader))
 
@@ -189,8 +185,8 @@ class SafeCheckpointHook(CheckpointHook):
             save()
             self.file_backend.carry_out()
 
-        # The ranks meet in it, in `runner.save_checkpoint`. What can fail on one of them comes
-        # later: the main process writes last_checkpoint, and removes.
+        # The ranks meet in `runner.save_checkpoint` inside. What can fail on one rank comes after
+        # it: the main process writes last_checkpoint and removes files.
         on_all_ranks(save_and_remove)
 
     def _save_best_checkpoint(self, runner: Runner, metrics: dict) -> None:
@@ -208,7 +204,7 @@ class SafeCheckpointHook(CheckpointHook):
     def _validate_if_due(self, runner: Runner) -> None:
         due, self._validation_due = self._validation_due, False
         if due and runner.val_loop is not None:
-            runner.logger.info('Doing the validation in which the run was stopped.')
+            runner.logger.info('Repeating the validation in which the run was stopped.')
             runner.val_loop.run()
 
     def _stop_if_asked(
@@ -223,12 +219,12 @@ class SafeCheckpointHook(CheckpointHook):
             return
         for hook in runner.hooks if averaged else ():
             if isinstance(hook, EMAHook):
-                # It gives the model its own weights back, which it took for the validation.
+                # It gives the model its own weights back, in place of the averaged ones.
                 hook.after_val_epoch(runner)
         meta = dict(epoch=runner.epoch, iter=iterations, validation_due=validation_due)
         path = self._save_preempted(runner, meta)
-        # The signals stay noted: a launcher sends them to the others when the first one is gone.
-        runner.logger.warning(f'Stopped by {signal.name}; --resume goes on from {path}.')
+        # Signals stay handled: a launcher sends them to the others when the first process ends.
+        runner.logger.warning(f'Stopped by {signal.name}; --resume continues from {path}.')
         raise Stopped(128 + signal)
 
     def _save_preempted(self, runner: Runner, meta: dict) -> str:
@@ -243,8 +239,17 @@ class SafeCheckpointHook(CheckpointHook):
             backend_args=self.backend_args,
         )
         path = self.file_backend.join_path(self.out_dir, PREEMPTED)
-        # Wherever the checkpoints are, MMEngine looks for this file on the local disk.
+        # MMEngine looks for this file on the local disk, even if the checkpoints are elsewhere.
         name = Path(runner.work_dir) / 'last_checkpoint'
         point = partial(AtomicBackend().put_text, path, name)
         on_all_ranks(point if is_main_process() else lambda: None)
         return path
+
+
+def _tensors(name: str, state: Mapping[str, Any]) -> Iterator[tuple[str, Tensor]]:
+    """Yield the tensors of nested dicts, named by their keys with dots between these."""
+    for key, value in state.items():
+        if isinstance(value, Tensor):
+            yield f'{name}.{key}', value
+        elif isinstance(value, Mapping):
+            yield from _tensors(f'{name}.{key}', value)

@@ -1,4 +1,4 @@
-"""Signals that ask a training to stop, and on which iteration all processes do."""
+"""Signals that ask a training to stop, and the iteration at which all processes do."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from mmdet_kdrank.errors import ArgumentError
 
 
 class Stopped(SystemExit):
-    """All processes exit, by agreement and at the same point of the program."""
+    """All processes exit together, at the same point of the program."""
 
 
 class StopRequest:
-    """Notes a signal instead of dying from it.
+    """Records a signal, so that it does not end the process at once.
 
-    The first one is noted. A launcher may pass on a signal that its processes got as well, so
-    more of them within :attr:`ECHO` seconds count as the same one; a later one acts as it would
-    have without this object.
+    The first signal is recorded. A launcher may forward a signal that its processes got as well. So
+    more signals within :attr:`ECHO` seconds count as the same one. A later signal acts as it would
+    without this object.
 
-    Data loading workers that get the signal too die from it, and torch answers their death with an
-    error. That error is held back once a stop was asked for.
+    Data loading workers that get the signal too die from it, and torch then raises an error. That
+    error is suppressed if a stop was requested.
 
     Args:
         names: Names of signals, ``'SIGTERM'``.
@@ -42,7 +42,7 @@ class StopRequest:
         unknown = [name for name in names if name not in signal.Signals.__members__]
         if unknown:
             raise ArgumentError(
-                f'signals: {", ".join(unknown)} is no signal of this system. Name some of '
+                f'signals: {", ".join(unknown)} is no signal of this system. Choose from '
                 f'{", ".join(signal.Signals.__members__)}.'
             )
         self._signals = [signal.Signals[name] for name in names]
@@ -51,27 +51,27 @@ class StopRequest:
         self._since = 0.0
 
     def listen(self) -> None:
-        """Handle the signals from now on; in the main thread alone, as all handlers."""
+        """Handle the signals from now on; call it in the main thread, as Python requires."""
         for number in self._signals:
             if number not in self._previous:
                 self._previous[number] = signal.signal(number, self._note)
 
     def listen_to_workers(self) -> None:
-        """Handle the death of data loading workers, once torch does."""
+        """Handle the death of data loading workers, if torch handles it already."""
         handler = signal.getsignal(signal.SIGCHLD)
         if self._signals and callable(handler) and handler != self._child_died:
             self._previous[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, self._child_died)
 
     def close(self) -> None:
-        """Handle no signal any more."""
+        """Restore the former signal handlers."""
         for number, handler in self._previous.items():
             signal.signal(number, handler)
         self._previous.clear()
 
     def agreed(self) -> signal.Signals | None:
-        """Return the signal that any process got, the same answer in all of them.
+        """Return the signal that any process got; the result is the same in all processes.
 
-        All processes have to ask at the same point of the training.
+        All processes must call it at the same point of the training.
         """
         highest = torch.tensor([self._signal])
         all_reduce(highest, op='max')
@@ -89,7 +89,7 @@ class StopRequest:
         try:
             self._previous[number](number, frame)
         except RuntimeError:
-            # Sent to a group of processes, the signal may reach the workers first.
+            # A signal to a group of processes may reach the workers first.
             deadline = time.monotonic() + 1
             while not self._signal and time.monotonic() < deadline:
                 time.sleep(0.01)

@@ -1,19 +1,30 @@
 """Backends of the Kendall coefficient: a new one is a file here and its line in ``BACKENDS``."""
 
+from importlib import import_module
+
 from torch import Tensor
 
 from mmdet_kdrank.errors import ArgumentError
-from mmdet_kdrank.ops.backends import chunked, native, reference, triton
 from mmdet_kdrank.ops.backends.base import Backend, PairRequest, PairSums
 
+
+def _on_first_use(module: str) -> Backend:
+    """Return the ``BACKEND`` of a module here, which is imported at the first call of either."""
+
+    def load() -> Backend:
+        return import_module(f'{__name__}.{module}').BACKEND
+
+    return Backend(
+        pair_sums=lambda *arguments: load().pair_sums(*arguments),
+        refusal=lambda *arguments: load().refusal(*arguments),
+    )
+
+
 BACKENDS: dict[str, Backend] = {
-    'reference': reference.BACKEND,
-    'chunked': chunked.BACKEND,
-    'native': native.BACKEND,
-    'triton': triton.BACKEND,
+    name: _on_first_use(name) for name in ('reference', 'chunked', 'native', 'triton')
 }
 
-# 'auto' is the first of these that does not refuse the call; the last one takes everything.
+# 'auto' is the first of these that does not refuse the call; the last accepts every call.
 _AUTO = {'cuda': ('triton', 'chunked'), 'cpu': ('native', 'chunked')}
 
 
@@ -30,7 +41,7 @@ def choose(name: str, student: Tensor, teacher: Tensor, request: PairRequest) ->
         A backend that can compute the call.
 
     Raises:
-        ValueError: If the one that was named cannot; the message says why and the mend.
+        ValueError: If the named backend cannot compute it; the message says why and the fix.
     """
     if name == 'auto':
         return next(

@@ -28,8 +28,8 @@ class PairRequest(NamedTuple):
 class PairSums(NamedTuple):
     """Sums over the unordered pairs i < j of valid columns, for each row.
 
-    With ``a_ij = phi_student(k (s_i - s_j))`` and ``b_ij = phi_teacher(k (t_i - t_j))``. What was
-    not requested may be None. All are float32, or float64 where an input is.
+    Here ``a_ij = phi_student(k (s_i - s_j))`` and ``b_ij = phi_teacher(k (t_i - t_j))``. Sums that
+    were not requested may be None. All are float32, or float64 where an input is.
 
     Attributes:
         ab: Sum of ``a_ij b_ij``, shape (N,). NaN where a valid column of the row is not finite.
@@ -53,10 +53,10 @@ class Backend(NamedTuple):
     Attributes:
         pair_sums: ``(student, teacher, mask, request) -> PairSums``. ``student`` and ``teacher``
             are (N, C) on one device, of any floating dtype and stride; ``mask`` is (N, C) bool or
-            None, and cells outside it may hold anything. It runs without autograd, and must neither
-            write to its inputs nor return a view of them.
+            None, and cells outside it may hold any value. It runs without autograd, and must
+            neither write to its inputs nor return a view of them.
         refusal: ``(student, teacher, request) -> str | None``: None where the backend can compute
-            the call, else why it cannot and the mend.
+            the call, else why it cannot, and the fix.
     """
 
     pair_sums: Callable[[Tensor, Tensor, Tensor | None, PairRequest], PairSums]
@@ -64,7 +64,7 @@ class Backend(NamedTuple):
 
 
 def sum_dtype(student: Tensor, teacher: Tensor) -> torch.dtype:
-    """Return the dtype that sums are computed in: float64 if an input is, else float32."""
+    """Return the dtype that sums are computed in: float64 if an input has it, else float32."""
     return torch.promote_types(torch.promote_types(student.dtype, teacher.dtype), torch.float32)
 
 
@@ -75,9 +75,9 @@ def clean_logits(logits: Tensor, mask: Tensor | None, dtype: torch.dtype) -> Ten
 
 
 def non_finite_rows(student: Tensor, teacher: Tensor) -> Tensor:
-    """Zero for each row of finite logits, NaN for the others, shape (N,).
+    """Return 0 for each row of finite logits and NaN for the others, shape (N,).
 
-    Added to ``ab``, since the sign of NaN is 0 in torch and phi(inf) is 1: a broken row would look
-    sound. ``0 * x`` is NaN for both.
+    Backends add it to ``ab``. The sign of NaN is 0 in torch and phi(inf) is 1, so without it a row
+    that is not finite would look finite. ``0 * x`` is NaN for both.
     """
     return (student * 0 + teacher * 0).sum(1)

@@ -1,8 +1,8 @@
 """Bounded memory on any device: pairs are evaluated tile by tile in a scratch of fixed size.
 
-Only the upper triangle is visited. It is cut into bands of ``_BAND`` classes i; a band's tile holds
+Only the upper triangle is visited. It is cut into bands of ``_BAND`` classes i. A band's tile holds
 the columns j from the band's first class on, for as many rows as fit. On a CPU, a block of rows
-whose logits have a moderate range takes one exponential a logit in place of a tanh a pair.
+with a moderate range of logits needs one exponential per logit, not one tanh per pair.
 """
 
 import torch
@@ -25,29 +25,29 @@ from mmdet_kdrank.ops.backends.tiles import (
     exponentials,
 )
 
-# Elements of one scratch buffer: enough to hide the start of an operation, few enough for a CPU's
-# caches.
+# Elements of one scratch buffer. More would not fit into a CPU's caches; with fewer, starting the
+# operations would take most of the time.
 _SCRATCH_CPU = 1 << 18
 _SCRATCH_ACCELERATOR = 1 << 22
 
-# Narrow bands visit fewer pairs twice: a share 16/C of them, against more and shorter operations.
+# A narrow band visits fewer pairs twice (a share of 16/C), but needs more and shorter operations.
 _BAND = 16
 
 
 def scratch_elements(device: torch.device) -> int:
-    """Elements of the largest intermediate beside tensors of the input's own shape."""
+    """Return the elements of the largest intermediate, apart from those of the input's shape."""
     return _SCRATCH_CPU if device.type == 'cpu' else _SCRATCH_ACCELERATOR
 
 
 def _tile_shape(num_classes: int, budget: int) -> tuple[int, int, int]:
-    """Rows, band and columns of a tile of at most ``budget`` pairs."""
+    """Return rows, band and columns of a tile of at most ``budget`` pairs."""
     columns = min(num_classes, budget)
     band = min(_BAND, num_classes, budget // columns)
     return budget // (band * columns), band, columns
 
 
 def _narrow_rows(logits: Tensor, steepness: float) -> Tensor:
-    """Rows whose exponentials hold, bool (N,); False where one is not finite."""
+    """Return the rows whose exponentials do not overflow, bool (N,); False if not finite."""
     return steepness * (logits.amax(1) - logits.amin(1)) <= LARGEST_RANGE
 
 
@@ -64,7 +64,7 @@ def pair_sums(
     scratch = [student.new_empty(size) for _ in range(SCRATCH_BUFFERS)]
     valid = None if mask is None else mask.to(dtype)
 
-    # Elsewhere than on a CPU, to look at the range would wait for the device.
+    # On the CPU alone: on another device, reading the range would wait for the device.
     use_exponentials = (
         (request.phi_student, request.phi_teacher) == ('tanh', 'tanh')
         and student.device.type == 'cpu'
@@ -74,7 +74,7 @@ def pair_sums(
         k = request.steepness
         narrow = _narrow_rows(student, k) & _narrow_rows(teacher, k)
 
-    # One slot each for ab, aa and bb; ordered pairs, hence halved at the end.
+    # One slot each for ab, aa and bb. They count ordered pairs, so they are halved at the end.
     sums = student.new_zeros(3 if request.norms else 1, num_rows)
     # One slot each for the derivatives of ab and aa.
     grads = student.new_zeros((2 if request.norms else 1) if request.grad else 0, *student.shape)
@@ -89,8 +89,9 @@ def pair_sums(
             ii = slice(i, min(i + band, num_classes))
             for j in range(i, num_classes, columns):
                 jj = slice(j, min(j + columns, num_classes))
-                here = None if valid is None else valid[rows]
-                add_tile(Tile(x, y, here, ii, jj, scratch, sums[:, rows], grads[:, rows]), request)
+                mask_rows = None if valid is None else valid[rows]
+                tile = Tile(x, y, mask_rows, ii, jj, scratch, sums[:, rows], grads[:, rows])
+                add_tile(tile, request)
         grads[:, rows] *= factor
     sums /= 2
     if request.norms and request.grad:

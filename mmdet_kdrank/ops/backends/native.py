@@ -1,7 +1,7 @@
 """Compiled for the CPU: the exponential identity, sixteen rows at a time, in ``ops/csrc``.
 
-The module is built with the package where a C compiler is at hand. It holds no code of torch or
-Python's unstable interface, so that one build serves all versions of both.
+The module is built with the package if there is a C compiler. It uses neither torch's code nor
+Python's unstable interface, so one build serves all versions of both.
 """
 
 import warnings
@@ -16,24 +16,24 @@ try:
 except ImportError as error:
     _native = None
     _MISSING = (
-        f'its compiled module is missing ({error}); install the package anew with a C compiler '
-        "(gcc or clang) at hand, or use backend='chunked', which is many times slower."
+        f'its compiled module is missing ({error}). Install a C compiler (gcc or clang) and then '
+        "the package again, or use backend='chunked', which is many times slower."
     )
-    # Once, and on import: what follows is right, but not what was hoped for.
+    # One warning, on import: the other backends are correct but slower.
     warnings.warn(f"mmdet_kdrank: backend 'native' cannot be used, {_MISSING}", stacklevel=2)
 
 # The numbers of `enum phi` in csrc/panel.h.
 _PHI = {('tanh', 'tanh'): (0, 0), ('tanh', 'sign'): (0, 1), ('sign', 'sign'): (1, 1)}
 
-# Up to AVX-512, where the machine has it; of `enum instructions` in csrc/native.c.
+# Up to AVX-512, if the machine has it: a number of `enum instructions` in csrc/native.c.
 _INSTRUCTIONS = 2
 
-# Pairs below which a second thread costs more than it saves.
+# With fewer pairs, a second thread costs more time than it saves.
 _PAIRS_PER_THREAD = 1 << 20
 
 
 def refusal(student: Tensor, teacher: Tensor, request: PairRequest) -> str | None:
-    """Why this backend cannot compute the call, or None."""
+    """Return why this backend cannot compute the call, or None."""
     if _native is None:
         return _MISSING
     if student.device.type != 'cpu':
@@ -55,7 +55,7 @@ def _matrix(x: Tensor) -> tuple[int, int, int]:
 def pair_sums(
     student: Tensor, teacher: Tensor, mask: Tensor | None, request: PairRequest
 ) -> PairSums:
-    """Compute the pair sums in O(C) memory beside the results, as :class:`Backend` asks for."""
+    """Compute the pair sums in O(C) memory, apart from the results; see :class:`Backend`."""
     rows, columns = student.shape
     student, teacher = student.float(), teacher.float()
     mask = None if mask is None else mask.contiguous()

@@ -1,8 +1,9 @@
 """What a tile of pairs adds to the sums, evaluated with torch's element-wise operations.
 
 A tile is a band of classes i against a range of classes j >= the band's first, for some rows. Pairs
-within the band appear in both orders; those right of it in one, and their mirror images, a_ji =
--a_ij, are added from the same numbers. Hence sums over the tile count every unordered pair twice.
+within the band appear in both orders. Pairs right of the band appear in one order; their mirror
+images, a_ji = -a_ij, are added from the same numbers. So sums over the tile count every unordered
+pair twice.
 """
 
 from collections.abc import Callable
@@ -14,8 +15,8 @@ from torch import Tensor
 from mmdet_kdrank.ops.backends.base import PairRequest
 from mmdet_kdrank.ops.surrogates import SURROGATES
 
-# k (max - min) on each side up to which products of both sides' exponentials, their squares and
-# reciprocals are normal float32 numbers: e^80 against a largest one of e^88.
+# Largest k (max - min) on each side for which the exponentials do not overflow. Products of both
+# sides' exponentials, their squares and reciprocals reach e^80, and float32 ends at e^88.
 LARGEST_RANGE = 40.0
 
 SCRATCH_BUFFERS = 5
@@ -51,11 +52,11 @@ class Tile(NamedTuple):
         return [buffer[:numel].view(shape) for buffer in self.scratch]
 
     def pairs(self, operation: Callable, x: Tensor, out: Tensor) -> Tensor:
-        """``operation`` on all pairs of columns of ``x``."""
+        """Apply ``operation`` to all pairs of columns of ``x``."""
         return operation(x[:, self.ii, None], x[:, None, self.jj], out=out)
 
     def _right(self) -> slice:
-        """Columns of the tile that lie right of the band."""
+        """Return the columns of the tile that lie right of the band."""
         return slice(max(self.ii.stop - self.jj.start, 0), self.jj.stop - self.jj.start)
 
     def add_sum(self, slot: int, product: Tensor) -> None:
@@ -73,7 +74,7 @@ class Tile(NamedTuple):
 def add_surrogates(tile: Tile, request: PairRequest) -> None:
     """Add a tile of logits: a surrogate on each side for every pair."""
     a, b, slope, work, _ = tile.buffers()
-    # The difference first: k s_i - k s_j would lose near-ties to the rounding of its terms.
+    # The difference comes first: in k s_i - k s_j, rounding the terms would merge near-ties.
     tile.pairs(torch.sub, tile.student, a)
     tile.pairs(torch.sub, tile.teacher, b)
     if request.steepness != 1:
@@ -99,17 +100,17 @@ def add_surrogates(tile: Tile, request: PairRequest) -> None:
 
 
 def exponentials(logits: Tensor, steepness: float) -> Tensor:
-    """``exp(2 k (x - m))`` with the middle m of each row's range.
+    """Return ``exp(2 k (x - m))`` with the middle m of each row's range.
 
-    The exponent is computed in float64: the ratio of two results is then right to the last bits of
-    their own dtype, which the difference of near-ties depends on.
+    The exponent is computed in float64. The ratio of two results is then exact to the last bits of
+    their own dtype, which near-ties need.
     """
     middle = (logits.amin(1, keepdim=True).double() + logits.amax(1, keepdim=True)) / 2
     return (logits.double() - middle).mul_(2 * steepness).exp_().to(logits.dtype)
 
 
 def add_exponentials(tile: Tile, request: PairRequest) -> None:
-    """Add a tile of exponentials p, q: tanh on both sides without a tanh, or k, in it.
+    """Add a tile of exponentials p, q: tanh on both sides, without computing a tanh.
 
     With P = p_i + p_j, Q = q_i + q_j and r = 1 / (P Q), the only division of a pair,
 
@@ -117,7 +118,7 @@ def add_exponentials(tile: Tile, request: PairRequest) -> None:
         a b = (p_i - p_j) u,              u = (q_i - q_j) r = b / P
         (1 - a^2) b = 4 p_i p_j w,        w = u Q r = b / P^2
 
-    so that the derivative of class i is 4 k p_i sum_j p_j w. The caller multiplies by 4 k p_i.
+    So the derivative of class i is 4 k p_i sum_j p_j w. The caller multiplies by 4 k p_i.
     """
     total, inverse, r, u, work = tile.buffers()
     tile.pairs(torch.add, tile.student, total)

@@ -11,8 +11,12 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from mmdet_kdrank.datasets.shapes import folder as module
-from mmdet_kdrank.datasets.shapes import shapes_options, write_shapes
-from mmdet_kdrank.datasets.shapes.folder import ShapesSpec, read_manifest
+from mmdet_kdrank.datasets.shapes.folder import (
+    ShapesSpec,
+    read_manifest,
+    shapes_options,
+    write_shapes,
+)
 from mmdet_kdrank.datasets.shapes.scene import draw_scene
 from mmdet_kdrank.datasets.shapes.taxonomy import CLASSES
 

@@ -8,7 +8,9 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 from experiments.demo.class_agreement import class_agreement, class_logits_of_true_boxes
-from mmdet_kdrank.datasets.shapes import CLASSES, ShapesSpec, draw_scene, write_shapes
+from mmdet_kdrank.datasets.shapes.folder import ShapesSpec, write_shapes
+from mmdet_kdrank.datasets.shapes.scene import draw_scene
+from mmdet_kdrank.datasets.shapes.taxonomy import CLASSES
 from tests.detectors import CASCADE, build, raw_batch, small_config
 
 CONFIG = Path(__file__).parents[3] / 'configs' / 'shapes' / 'faster-rcnn_r18w16_shapes.py'

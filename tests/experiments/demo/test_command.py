@@ -2,7 +2,7 @@ import pytest
 
 from experiments.demo import command as module
 from experiments.demo.trainings import Plan
-from mmdet_kdrank.datasets.shapes import ShapesSpec
+from mmdet_kdrank.datasets.shapes.folder import ShapesSpec
 from mmdet_kdrank.errors import RunError
 
 

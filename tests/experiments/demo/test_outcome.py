@@ -8,7 +8,8 @@ from mmdet.utils import register_all_modules
 
 from experiments.demo.outcome import format_table, write_report
 from experiments.demo.trainings import ALONE, TEACHER, Plan
-from mmdet_kdrank.datasets.shapes import CLASSES, PALETTE, ShapesSpec, write_shapes
+from mmdet_kdrank.datasets.shapes.folder import ShapesSpec, write_shapes
+from mmdet_kdrank.datasets.shapes.taxonomy import CLASSES, PALETTE
 from mmdet_kdrank.runs.scalars import AP50, MEAN_AP
 
 ROOT = Path(__file__).parents[3]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from experiments.demo.trainings import ALONE, KD, KD_RANK, TEACHER, full_plan, quick_plan
-from mmdet_kdrank.datasets.shapes import CLASSES
+from mmdet_kdrank.datasets.shapes.taxonomy import CLASSES
 
 ROOT = Path(__file__).parents[3]
 

@@ -1,4 +1,4 @@
-"""What pairs add to the sums: a block of classes i against a run of classes j."""
+"""The terms that pairs add to the sums: a block of classes i against a run of classes j."""
 
 import triton
 import triton.language as tl
@@ -20,10 +20,10 @@ def _terms(
     NORMS: tl.constexpr,
     WEIGHTED: tl.constexpr,
 ):
-    """Of pairs: ab, aa, bb; the derivatives of ab and aa without what finish multiplies by.
+    """Return ab, aa, bb of pairs, and the derivatives of ab and aa up to a factor.
 
-    With EXPONENTIALS, ab comes as u, to be multiplied by p_i or p_i - p_j, and the derivatives are
-    to be multiplied by the exponential of the other class.
+    The kernel `finish` multiplies by that factor. With EXPONENTIALS, ab is u: the caller multiplies
+    it by p_i or p_i - p_j, and the derivatives by the exponential of the other class.
     """
     if EXPONENTIALS:
         total = si + sj

@@ -37,7 +37,7 @@ def finish(
     BLOCK_N: tl.constexpr,
     BLOCK_C: tl.constexpr,
 ):
-    """Sum of rows (N,) from their parts, and derivatives (N, C) from sums for every class."""
+    """Write the sums of rows (N,) from their parts, and derivatives (N, C) from class sums."""
     n = tl.program_id(0).to(tl.int64) * BLOCK_N + tl.arange(0, BLOCK_N)
     c = tl.program_id(1) * BLOCK_C + tl.arange(0, BLOCK_C)
     if tl.program_id(1) == 0:

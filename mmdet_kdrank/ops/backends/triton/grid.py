@@ -1,4 +1,4 @@
-"""When the kernels can run, in which shape, and on what memory."""
+"""The launch of the kernels: when they can run, in which shape, and with which memory."""
 
 import functools
 from types import SimpleNamespace
@@ -13,17 +13,17 @@ from mmdet_kdrank.ops.backends.tiles import LARGEST_RANGE
 _BLOCK_N = 32
 _BLOCK_C = 32
 
-# Rows from which a warp for each 32 of them fills the largest card (132 multiprocessors of four
-# schedulers, two warps each), so that each pair need be visited only once.
+# From so many rows on, one warp for each 32 rows fills the largest GPU: 132 multiprocessors of four
+# schedulers with two warps each. Then each pair is visited only once.
 _ROWS_FOR_HALF = 1 << 15
 
-# Programs that fill such a card several times over.
+# So many programs fill such a GPU several times over.
 _ENOUGH_PROGRAMS = 1 << 11
 
 
 @functools.cache
 def _kernels() -> SimpleNamespace | str:
-    """Return the kernels, or why there are none; imports Triton, which is slow, on first use."""
+    """Return the kernels, or why there are none; the slow import of Triton waits for first use."""
     try:
         from triton import knobs
 
@@ -36,9 +36,9 @@ def _kernels() -> SimpleNamespace | str:
 
 
 def refusal(student: Tensor, teacher: Tensor, request: PairRequest) -> str | None:
-    """Why this backend cannot compute the call, or None.
+    """Return why this backend cannot compute the call, or None.
 
-    On a CPU it takes Triton's interpreter (``TRITON_INTERPRET=1``), which is for tests.
+    On a CPU it needs Triton's interpreter (``TRITON_INTERPRET=1``), which is for tests.
     """
     kernels = _kernels()
     if isinstance(kernels, str):
@@ -51,10 +51,10 @@ def refusal(student: Tensor, teacher: Tensor, request: PairRequest) -> str | Non
 
 
 def launch_shape(rows: int, columns: int) -> tuple[bool, int]:
-    """How the pairs of (N, C) logits are shared out.
+    """Choose how the pairs of (N, C) logits are distributed over programs.
 
-    By a rule and not by timing, which could choose otherwise in the next run, and sums in another
-    order differ in their last bits.
+    The choice follows a rule, not a timing. Timing could choose differently in the next run, and
+    sums in another order differ in their last bits.
 
     Returns:
         Whether a program takes all classes of its rows, and each pair once; and BLOCK_I.
@@ -84,7 +84,7 @@ def pair_sums(
     planes = new(2 + sides + masked, columns, rows)
     part_sums, broken = new(2 * sides - 1, parts, rows), new(rows)
     is_narrow = new(blocks, dtype=torch.int32)
-    # What there is no use for stands in as something that is not read.
+    # Arguments that are not used get some tensor that is not read.
     valid = planes[-1]
     mask = mask.contiguous().view(torch.uint8) if masked else broken
     sums_ab, sums_aa = planes[2], planes[1 + sides]
@@ -125,7 +125,7 @@ def pair_sums(
 
 
 def _norms(sums: Tensor, otherwise: Tensor | None = None) -> tuple[Tensor | None, Tensor | None]:
-    """Return the sums of squares behind the first, where there are any."""
+    """Return the two sums of squares after the first sum, if there are any."""
     return (sums[1], sums[2]) if len(sums) == 3 else (otherwise, otherwise)
 
 

@@ -51,7 +51,7 @@ def _pairs(
         zero = tl.zeros((BLOCK_I, BLOCK_N), tl.float32)
         sums = (zero, zero, zero, zero, zero)
         if HALF:
-            # Written by other threads of this program, for earlier blocks.
+            # Other threads of this program wrote these for earlier blocks.
             tl.debug_barrier()
             edge = tl.minimum(i_first + BLOCK_I, columns)
             sums = run_over_j(
@@ -116,8 +116,8 @@ def pairs(
 ):
     """Sum over pairs: for every class (C, N), and parts (programs along axis 1, N) for every row.
 
-    HALF: one program takes all classes of its rows, and each pair once. Else a program takes
-    BLOCK_I classes against all, so that there are enough programs for few rows.
+    With HALF, one program handles all classes of its rows, and each pair once. Otherwise a program
+    handles BLOCK_I classes against all, so that there are enough programs for few rows.
     """
     narrow = False
     if EXPONENTIALS:

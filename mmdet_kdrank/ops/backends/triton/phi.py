@@ -4,14 +4,14 @@ import torch
 import triton
 import triton.language as tl
 
-# Triton's own quotient scales its operands against overflow and takes twice the instructions of the
-# rest of a pair; what is divided by here has been checked. PTX exists on NVIDIA's cards alone.
+# Triton's own quotient scales its operands against overflow, which takes twice the instructions of
+# the rest of a pair. Here the divisors are known to be in range. PTX exists on NVIDIA GPUs alone.
 _PTX = tl.constexpr(torch.version.hip is None and not triton.knobs.runtime.interpret)
 
 
 @triton.jit
 def reciprocal(x):
-    """1 / x for |x| in [2^-126, 2^126]."""
+    """Return 1 / x for |x| in [2^-126, 2^126]."""
     if _PTX:
         y = tl.inline_asm_elementwise(
             'rcp.approx.ftz.f32 $0, $1;', '=r,r', [x], dtype=tl.float32, is_pure=True, pack=1
@@ -23,7 +23,7 @@ def reciprocal(x):
 
 @triton.jit
 def _atan(x):
-    """To 2e-7: the argument brought into [0, tan(pi / 8)] and a polynomial there."""
+    """Return atan to within 2e-7: reduce the argument to [0, tan(pi / 8)], then a polynomial."""
     big, mid = tl.abs(x) > 2.414213562373095, tl.abs(x) > 0.4142135623730950
     y = tl.abs(x)
     y = tl.where(big, -1.0 / y, tl.where(mid, (y - 1.0) / (y + 1.0), y))

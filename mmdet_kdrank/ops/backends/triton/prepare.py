@@ -1,4 +1,4 @@
-"""Logits (N, C) into transposed float32 values, with what is known of each row."""
+"""Turn logits (N, C) into transposed float32 values, with flags for the rows."""
 
 import triton
 import triton.language as tl
@@ -8,7 +8,7 @@ import triton.language as tl
 def _row_range(
     x, stride_n, stride_c, mask, n, rows, columns, MASKED: tl.constexpr, BLOCK: tl.constexpr
 ):
-    """Lowest and highest valid logit of each row, and 0, or NaN where one is not finite."""
+    """Return lowest and highest valid logit of each row, and 0, or NaN if one is not finite."""
     low = tl.full(n.shape, float('inf'), tl.float32)
     high = tl.full(n.shape, float('-inf'), tl.float32)
     broken = tl.zeros(n.shape, tl.float32)
@@ -43,7 +43,7 @@ def _write_values(
     MASKED: tl.constexpr,
     BLOCK: tl.constexpr,
 ):
-    """exp(2 k (x - mid-range)) where narrow, else x; of a masked cell, that of some valid one."""
+    """Write exp(2 k (x - mid-range)) if narrow, else x; masked cells get a valid cell's value."""
     middle = (low.to(tl.float64) + high.to(tl.float64)) * 0.5
     for start in range(0, columns, BLOCK):
         c = start + tl.arange(0, BLOCK)
@@ -54,8 +54,8 @@ def _write_values(
         cells = n[:, None] * stride_n + c[None, :].to(tl.int64) * stride_c
         value = tl.load(x + cells, mask=use, other=0.0).to(tl.float32)
         value = tl.where(use, value, low[:, None])
-        # In float64, and split at an integer: the ratio of two exponentials must be right to the
-        # last bits of float32 for the difference of near-ties.
+        # In float64, and split at an integer: near-ties need the ratio of two exponentials to be
+        # exact to the last bits of float32.
         y = (value.to(tl.float64) - middle[:, None]) * (k * 2.8853900817779268)
         whole = tl.floor(y + 0.5)
         power = tl.exp2((y - whole).to(tl.float32)) * tl.exp2(whole.to(tl.float32))

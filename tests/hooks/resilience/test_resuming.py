@@ -5,9 +5,10 @@ import os
 import pytest
 import torch
 from mmengine.logging import MMLogger
+from torch.utils.data import DataLoader, Dataset
 
 from mmdet_kdrank.errors import CheckpointAccessError, CheckpointError
-from mmdet_kdrank.hooks.resilience.recovery import latest_readable
+from mmdet_kdrank.hooks.resilience.resuming import RestOfEpoch, latest_readable
 
 TEMPLATE = 'epoch_{}.pth'
 
@@ -97,7 +98,7 @@ def test_an_empty_last_checkpoint_is_told(folder, warnings):
     latest_readable(folder(['epoch_1.pth'], [], ''), TEMPLATE)
     empty, taken = warnings()
     assert 'last_checkpoint is empty' in empty
-    assert 'epoch_1.pth' in taken and 'give --resume a path' in taken
+    assert 'epoch_1.pth' in taken and 'Pass another path to --resume' in taken
 
 
 @pytest.mark.parametrize('prefix', ['', './'])
@@ -129,3 +130,45 @@ def test_a_whole_file_that_cannot_be_read_now_is_not_passed_over(folder, monkeyp
 def test_a_template_with_digits(folder):
     work_dir = folder(['it-0002.pth'], ['it-0010.pth'], 'it-0010.pth')
     assert latest_readable(work_dir, 'it-{:04d}.pth') == str(work_dir / 'it-0002.pth')
+
+
+class Drawing(Dataset):
+    """Each sample is its index and a random number."""
+
+    def __len__(self):
+        return 12
+
+    def __getitem__(self, index):
+        return index, torch.rand(()).item()
+
+
+def loader(workers):
+    return DataLoader(
+        Drawing(), 2, num_workers=workers, worker_init_fn=lambda worker: torch.manual_seed(worker)
+    )
+
+
+@pytest.mark.parametrize('workers', [0, 2])
+@pytest.mark.parametrize('done', [1, 4, 6])
+def test_goes_on_as_the_whole_epoch(workers, done):
+    """With the random state of the point at which it was left."""
+    torch.manual_seed(0)
+    batches, states = [], []
+    for batch in loader(workers):
+        batches.append(batch)
+        states.append(torch.get_rng_state())
+    torch.manual_seed(99)
+    torch.set_rng_state(states[done - 1])
+    rest = list(RestOfEpoch(loader(workers), done))
+    assert len(rest) == 6 - done
+    for (index, drawn), (expected, as_drawn) in zip(rest, batches[done:], strict=True):
+        assert torch.equal(index, expected)
+        assert torch.equal(drawn, as_drawn)
+
+
+def test_is_the_loader_otherwise():
+    whole = loader(0)
+    rest = RestOfEpoch(whole, 2)
+    assert len(rest) == len(whole) == 6
+    assert rest.dataset is whole.dataset
+    assert rest.sampler is whole.sampler
