@@ -99,7 +99,7 @@ def test_ema_of_mmdetection_2_was_swapped_too(logged):
         (dict(state_dict=None), 'holds no weights'),
         (
             dict(state_dict=dict(weights(), extra=3)),
-            "among its weights, 'extra' of type int",
+            "has an entry 'extra' of type int among its weights",
         ),
         (dict(state_dict={0: torch.zeros(1)}), 'has an entry 0 of type Tensor among its weights'),
         (dict(state_dict=weights(), ema_state_dict=3), 'holds no weights'),

@@ -103,7 +103,7 @@ def test_a_server_that_announces_no_length(server, hub):
     [
         ('broken/teacher.pth', 'broke off after .* of .* bytes'),
         ('ok/teacher-0123abcd.pth', 'not the 0123abcd that its name announces'),
-        ('moved/teacher.pth', 'is an HTML or XML page, i.e. the download was redirected'),
+        ('moved/teacher.pth', 'is an HTML or XML page: the download was redirected'),
         ('gone/teacher.pth', r'cannot be downloaded \(HTTP Error 404.*teacher.pth elsewhere'),
     ],
 )

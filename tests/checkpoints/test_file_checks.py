@@ -70,7 +70,7 @@ def test_only_a_torn_archive_is_truncated(file, monkeypatch, number, kind):
     ('content', 'fault'),
     [
         (b'', 'is empty'),
-        (b'<!DOCTYPE html><html><title>Sign in</title>', 'HTML or XML page, i.e. the download was'),
+        (b'<!DOCTYPE html><html><title>Sign in</title>', 'HTML or XML page: the download was'),
         (b'\n  <HTML lang="en"><head>', 'HTML or XML page'),
         (b'\xef\xbb\xbf<?xml version="1.0"?><Error><Code>AccessDenied', 'HTML or XML page'),
         (b'version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\n', 'git lfs pull'),

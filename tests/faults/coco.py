@@ -74,7 +74,7 @@ LEGAL = {
 BOX = r'annotation 1 \(image a.jpg\) has the box .*not four finite numbers.*Correct or remove'
 DATA_FAULTS = {
     'zero images': (_cleared('images'), 'lists no image. Set ann_file'),
-    'no annotation': (_cleared('annotations'), 'lists no annotation.*Give another'),
+    'no annotation': (_cleared('annotations'), 'lists no annotation.*Set ann_file to another'),
     'no category': (_cleared('categories'), r'none of the classes \(cat, dog\).*Set metainfo'),
     'no images table': (lambda content: content.pop('images'), "no list of objects under 'images'"),
     'annotations as a dict': (
@@ -87,7 +87,7 @@ DATA_FAULTS = {
     ),
     'image without id': (_entry('images', id=None), "image 'a.jpg' needs an id.*Complete"),
     'image without width': (_entry('images', width=None), "image 'a.jpg' needs an id, and width"),
-    'image of width 0': (_entry('images', width=0), "'a.jpg'.* has 0 × 48. Complete"),
+    'image of width 0': (_entry('images', width=0), "'a.jpg'.* is 0 × 48. Complete"),
     'two images of one id': (_doubled('images'), 'image id 1 occurs 2 times. Make each unique'),
     'category without name': (_entry('categories', name=None), 'needs an id and a name. Complete'),
     'two categories of one id': (
@@ -106,7 +106,7 @@ DATA_FAULTS = {
     ),
     'classes in another order': (
         lambda content: content['categories'].reverse(),
-        'lists the classes as dog, cat, and.*in the order of the file',
+        'lists the classes as dog, cat, but.*to the order of the file',
     ),
     'a first class that the file lacks': (
         _entry('categories', name='lion'),

@@ -45,11 +45,11 @@ ARGUMENT_FAULTS = {
     'op: a list': tau('student must be a tensor of logits, not list', TypeError, [[1.0, 2.0]]),
     'op: teacher None': tau('teacher must be a tensor', TypeError, teacher=None),
     'op: integers': tau(
-        r'dtype torch.int64.*pass student.float\(\)', TypeError, X.long(), X.long()
+        r'dtype torch.int64.*Pass student.float\(\)', TypeError, X.long(), X.long()
     ),
     'op: complex': tau('dtype torch.complex64', TypeError, X.cfloat(), X.cfloat()),
-    'op: a vector': tau(r'student has shape \(5,\).*flatten', student=X[0], teacher=X[0]),
-    'op: maps': tau(r'shape \(3, 5, 1\).*flatten', student=X[..., None], teacher=X[..., None]),
+    'op: a vector': tau(r'student has shape \(5,\).*Flatten', student=X[0], teacher=X[0]),
+    'op: maps': tau(r'shape \(3, 5, 1\).*Flatten', student=X[..., None], teacher=X[..., None]),
     'op: other N': tau(r'\(3, 5\) and teacher \(2, 5\)', teacher=X[:2]),
     'op: other C': tau(r'\(3, 5\) and teacher \(3, 4\).*common classes', teacher=X[:, :4]),
     'op: one class': tau('C = 1 columns.*at least 2', student=X[:, :1], teacher=X[:, :1]),
@@ -72,7 +72,7 @@ ARGUMENT_FAULTS = {
     ),
     'op: mask of floats': tau('mask must be a bool tensor, not torch.float32', TypeError, mask=X),
     'op: mask a list': tau('mask must be a bool tensor, not list', TypeError, mask=[True] * 5),
-    'op: mask of a row': tau(r'mask has shape \(5,\).*expand a mask', mask=X[0] > 0),
+    'op: mask of a row': tau(r'mask has shape \(5,\).*Expand a mask', mask=X[0] > 0),
     'op: backend cannot': tau(
         "backend='native' cannot compute this call",
         student=X.to('meta'),

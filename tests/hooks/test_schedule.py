@@ -75,18 +75,18 @@ def test_pieces_are_composed():
         (
             [piece(end=1)],
             ValueError,
-            'leave fewer than two steps.*Set end to 2 or more, or count iter',
+            'fewer than two steps.*Set end to 2 or more, or count iter',
         ),
         (
             [piece(end=1, by_epoch=False)],
             ValueError,
-            r'leave fewer than two steps.*Set end to 2 or more\.',
+            r'fewer than two steps.*Set end to 2 or more\.',
         ),
         ([piece(), constant(9, 0)], ValueError, 'piece 1 begins at 9, but piece 0 ends at 10'),
         (
             [constant(5, 0), constant(5, 1)],
             ValueError,
-            'piece 1 begins at 5, but piece 0 ends at 6',
+            'piece 1 begins at 5, but .* ends at 6',
         ),
         (
             [piece(by_epoch=False), constant(11, 0)],

@@ -19,9 +19,9 @@ X = torch.zeros(2, 3)
         ((X, X[:, :2]), {}, ValueError, r'student has shape \(2, 3\) and teacher \(2, 2\)'),
         ((X[:, :1], X[:, :1]), {}, ValueError, 'C = 1 columns; .* at least 2 classes'),
         ((X, X.to('meta')), {}, ValueError, 'student is on cpu and teacher on meta; move'),
-        ((X, X, X), {}, TypeError, 'mask must be a bool tensor, not torch.float32: pass mask != 0'),
+        ((X, X, X), {}, TypeError, 'mask must be a bool tensor, not torch.float32. Pass mask != 0'),
         ((X, X, [True]), {}, TypeError, 'mask must be a bool tensor, not list'),
-        ((X, X, X[0] == 0), {}, ValueError, r'mask has shape \(3,\) on cpu; .* expand a mask'),
+        ((X, X, X[0] == 0), {}, ValueError, r'mask has shape \(3,\) on cpu; .* Expand a mask'),
         ((X, X), {'surrogate': 'relu'}, ValueError, "surrogate='relu' is unknown; .* algebraic"),
         (
             (X, X),
