@@ -140,7 +140,7 @@ def test_evaluation_ignores_the_adapters(student, tmp_path):
 
 
 def test_a_stock_detector_is_refused(tmp_path):
-    with pytest.raises(TypeError, match='DistillAdapterHook works on .* model is a RetinaNet'):
+    with pytest.raises(TypeError, match='DistillAdapterHook needs .* model is a RetinaNet'):
         make_runner(small_config(RETINA), tmp_path, [HOOK]).train()
 
 
