@@ -30,7 +30,6 @@ COVERED_BY = {
     'report/commands/base.py': _COMMANDS,
     'report/commands/confusion_command.py': _COMMANDS,
     'report/commands/pictures_command.py': _COMMANDS,
-    'report/commands/ranking_command.py': _COMMANDS,
     'report/commands/report_command.py': _COMMANDS,
     'runs/job.py': 'runs/test_job_pool.py',
 }

@@ -13,11 +13,13 @@ from benchmarks.report.blocks import fill
 from benchmarks.script import ROOT
 from experiments.pages.picture import draw
 from mmdet_kdrank.compare.comparison_tables import (
+    difference_cell,
     format_origin,
+    mean_cell,
     pair_table,
-    short_table,
     variant_table,
 )
+from mmdet_kdrank.files.markdown import markdown_table
 
 RESULTS = ROOT / 'docs' / 'reports' / 'data' / 'experiments'
 PAGES = (ROOT / 'docs' / 'reports' / 'experiments.md', ROOT / 'README.md')
@@ -50,6 +52,38 @@ def final_results(found: Mapping[str, dict]) -> dict[str, dict]:
         Those of the plans in ``FINAL``, by the detector's name.
     """
     return {title: found[name] for name, title in FINAL.items()}
+
+
+def short_table(several: Mapping[str, dict]) -> str:
+    """Lay out the mAP of several comparisons side by side: a row for each variant.
+
+    It shows means with standard deviations over the seeds, and the differences to the baseline
+    with the quoted 95 % intervals.
+
+    Args:
+        several: Contents of ``results.json`` by the title of their columns.
+    """
+    header = ['variant']
+    for title, results in several.items():
+        header += [f'{title}, mAP', f'− {results["baseline"]}']
+    names = dict.fromkeys(name for results in several.values() for name in results['variants'])
+    rows = [
+        [name, *(cell for results in several.values() for cell in _short(name, results))]
+        for name in names
+    ]
+    return markdown_table(header, rows, numbers=True)
+
+
+def _short(name: str, results: dict) -> tuple[str, str]:
+    if name not in results['variants']:
+        return '', ''
+    against = {
+        pair['variant']: pair['measures'].get('mAP')
+        for pair in results['pairs']
+        if pair['reference'] == results['baseline']
+    }
+    mean = mean_cell(results['variants'][name]['summary'].get('mAP'), 100, 1)
+    return mean, '' if name not in against else difference_cell(against[name], 100, 1, p=False)
 
 
 def makers(found: Mapping[str, dict]) -> dict[str, Callable[[], str]]:

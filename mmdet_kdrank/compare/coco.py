@@ -131,42 +131,28 @@ def matches_of(evaluation: COCOeval) -> Matches:
     params = evaluation.params
     images = {image: index for index, image in enumerate(params.imgIds)}
     positives = np.zeros((len(images), len(params.catIds)), dtype=np.int32)
-    # One entry a class, range of sizes and image; the first range is that of all sizes.
-    sizes = len(params.areaRng)
-    thresholds = len(params.iouThrs)
-    rows: list[tuple[np.ndarray, ...]] = []
+    # One entry for each class, range of sizes and image; the first range is that of all sizes.
+    sizes, thresholds = len(params.areaRng), len(params.iouThrs)
+    entries = []
     for number, entry in enumerate(evaluation.evalImgs):
         column, rest = divmod(number, sizes * len(images))
-        if entry is None or rest >= len(images):
-            continue
-        image = images[entry['image_id']]
-        positives[image, column] = np.count_nonzero(np.logical_not(entry['gtIgnore']))
-        count = len(entry['dtScores'])
-        rows.append(
-            (
-                np.full(count, image, dtype=np.int32),
-                np.full(count, column, dtype=np.int32),
-                np.asarray(entry['dtScores'], dtype=np.float64),
-                np.asarray(entry['dtMatches']).reshape(thresholds, count).T > 0,
-                np.asarray(entry['dtIgnore'], dtype=bool).reshape(thresholds, count).T,
-            )
-        )
-    empty = (
-        np.empty(0, np.int32),
-        np.empty(0, np.int32),
-        np.empty(0),
-        np.empty((0, thresholds), bool),
-        np.empty((0, thresholds), bool),
-    )
-    image, label, score, matched, ignored = (
-        np.concatenate(parts) for parts in zip(empty, *rows, strict=True)
-    )
+        if entry is not None and rest < len(images):
+            image = images[entry['image_id']]
+            positives[image, column] = np.count_nonzero(np.logical_not(entry['gtIgnore']))
+            entries.append((image, column, entry))
+
+    def flags(key: str) -> np.ndarray:
+        parts = [np.asarray(entry[key]).reshape(thresholds, -1).T > 0 for *_, entry in entries]
+        return np.concatenate([np.empty((0, thresholds), bool), *parts])
+
+    counts = np.array([len(entry['dtScores']) for *_, entry in entries], dtype=int)
+    ignored = flags('dtIgnore')
     return Matches(
         image_ids=np.array(params.imgIds),
         positives=positives,
-        image=image,
-        label=label,
-        score=score,
-        true_positive=matched & ~ignored,
+        image=np.repeat(np.array([image for image, *_ in entries], dtype=np.int32), counts),
+        label=np.repeat(np.array([column for _, column, _ in entries], dtype=np.int32), counts),
+        score=np.concatenate([np.empty(0), *(entry['dtScores'] for *_, entry in entries)]),
+        true_positive=flags('dtMatches') & ~ignored,
         ignored=ignored,
     )

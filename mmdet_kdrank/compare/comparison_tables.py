@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from mmdet_kdrank.compare.run_samples import COMPARED
 from mmdet_kdrank.files.markdown import markdown_table
 
@@ -61,7 +59,7 @@ def variant_table(results: dict) -> str:
     rows = []
     for name, summary in summaries.items():
         count = summary['mAP']['n'] if 'mAP' in summary else 0
-        cells = [_mean(summary.get(key), scale, digits) for key, _, scale, digits in shown]
+        cells = [mean_cell(summary.get(key), scale, digits) for key, _, scale, digits in shown]
         rows.append([name, count, *cells])
     header = ['variant', 'seeds', *(title for _, title, _, _ in shown)]
     return markdown_table(header, rows, numbers=True)
@@ -77,45 +75,14 @@ def pair_table(results: dict) -> str:
     for pair in results['pairs']:
         measures = pair['measures']
         cells = [
-            _difference(measures.get(key), scale, digits) for key, _, scale, digits in _DIFFERENCES
+            difference_cell(measures.get(key), scale, digits)
+            for key, _, scale, digits in _DIFFERENCES
         ]
         cells.insert(1, _holm(measures.get('mAP')))
         rows.append([f'{pair["variant"]} − {pair["reference"]}', len(pair['seeds']), *cells])
     first, *others = (title for _, title, _, _ in _DIFFERENCES)
     header = ['difference', 'seeds', first, "its p, Holm's", *others]
     return markdown_table(header, rows, numbers=True)
-
-
-def short_table(several: Mapping[str, dict]) -> str:
-    """Lay out the mAP of several comparisons side by side: a row for each variant.
-
-    It shows means with standard deviations over the seeds, and the differences to the baseline
-    with the quoted 95 % intervals.
-
-    Args:
-        several: Contents of ``results.json`` by the title of their columns.
-    """
-    header = ['variant']
-    for title, results in several.items():
-        header += [f'{title}, mAP', f'− {results["baseline"]}']
-    names = dict.fromkeys(name for results in several.values() for name in results['variants'])
-    rows = [
-        [name, *(cell for results in several.values() for cell in _short(name, results))]
-        for name in names
-    ]
-    return markdown_table(header, rows, numbers=True)
-
-
-def _short(name: str, results: dict) -> tuple[str, str]:
-    if name not in results['variants']:
-        return '', ''
-    against = {
-        pair['variant']: pair['measures'].get('mAP')
-        for pair in results['pairs']
-        if pair['reference'] == results['baseline']
-    }
-    mean = _mean(results['variants'][name]['summary'].get('mAP'), 100, 1)
-    return mean, '' if name not in against else _difference(against[name], 100, 1, p=False)
 
 
 def format_origin(results: dict) -> str:
@@ -195,14 +162,16 @@ def _classes(results: dict) -> list[str]:
     return ['## AP by class', table, 'Means over the seeds, in points.']
 
 
-def _mean(value: dict | None, scale: float, digits: int) -> str:
+def mean_cell(value: dict | None, scale: float, digits: int) -> str:
+    """Write a mean and, of several seeds, its standard deviation."""
     if value is None:
         return _UNKNOWN
     text = _number(value['mean'], scale, digits)
     return text if not value['sd'] else f'{text} ± {_number(value["sd"], scale, digits)}'
 
 
-def _difference(measure: dict | None, scale: float, digits: int, p: bool = True) -> str:
+def difference_cell(measure: dict | None, scale: float, digits: int, p: bool = True) -> str:
+    """Write a difference with its quoted interval and, where wanted, its p-value."""
     if measure is None:
         return _UNKNOWN
     text = _signed(measure['difference'], scale, digits)

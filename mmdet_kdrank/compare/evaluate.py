@@ -9,20 +9,16 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from mmdet.registry import MODELS
 from mmdet.utils import register_all_modules
 from mmengine.config import Config
 from mmengine.runner import Runner
 from pycocotools.coco import COCO
-from torch import nn
 
-from mmdet_kdrank.checkpoints.loading import load_checkpoint
-from mmdet_kdrank.compare.calibration import calibration_error
 from mmdet_kdrank.compare.coco import Detections, evaluate_boxes, quietly
 from mmdet_kdrank.compare.experiment import RESULT, SAMPLES
+from mmdet_kdrank.compare.run_samples import calibration_error
 from mmdet_kdrank.compare.run_settings import coco_metric
 from mmdet_kdrank.compare.teacher_agreement import TeacherAgreement
-from mmdet_kdrank.errors import CheckpointError
 from mmdet_kdrank.files.atomic import replacing
 from mmdet_kdrank.runs.provenance import commit, provenance
 from mmdet_kdrank.runs.scalars import read_scalars, seconds_per_iteration
@@ -51,7 +47,7 @@ def evaluate(
         loader = Runner.build_dataloader(settings.test_dataloader)
         coco = COCO(coco_metric(settings, str(config))['ann_file'])
     classes = loader.dataset.metainfo['classes']
-    detector = load_strictly(settings.model, checkpoint).to(device).eval()
+    detector = TeacherSource(str(config), str(checkpoint)).load().model.to(device)
     comparison = None
     if teacher:
         loaded = TeacherSource(*teacher).load()
@@ -87,23 +83,6 @@ def evaluate(
     with replacing(folder / RESULT) as part:
         part.write_text(json.dumps(result, indent=1) + '\n')
     return result
-
-
-def load_strictly(model: dict, checkpoint: Path) -> nn.Module:
-    """Build a detector and load its weights.
-
-    Raises:
-        CheckpointError: If a key is missing, foreign or of another shape.
-    """
-    detector = MODELS.build(model)
-    try:
-        detector.load_state_dict(load_checkpoint(checkpoint)['state_dict'], strict=True)
-    except RuntimeError as error:
-        raise CheckpointError(
-            f'{checkpoint} does not fit the config of its own training: {error} Delete the folder, '
-            'so that it is trained again.'
-        ) from error
-    return detector
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from mmdet_kdrank.compare.comparison_tables import format_origin, short_table
+from experiments.pages.page import short_table
+from mmdet_kdrank.compare.comparison_tables import format_origin
 from mmdet_kdrank.compare.results import results_of, write_report
 
 

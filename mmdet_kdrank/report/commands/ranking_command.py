@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from mmdet_kdrank.diagnostics.ranking import Mean, Ranking, ranking
 from mmdet_kdrank.files.markdown import markdown_table
@@ -15,11 +20,11 @@ from mmdet_kdrank.report.commands.base import (
     runs_of,
     write_json,
 )
-from mmdet_kdrank.report.ranking_plot import plot_rankings
 from mmdet_kdrank.runs.box_logits import BoxLogits
 
 SCORE_EDGES = (0.05, 0.25, 0.5, 0.75)
 TOPK = (1, 3, 5)
+_NAMED = 40  # more classes than that have no room for their names
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
@@ -87,3 +92,51 @@ def _table(rankings: dict[str, Ranking]) -> str:
     ]
     header = ['student', 'tau', *ranges, *(f'top-{k}' for k in ks)]
     return markdown_table(header, rows, numbers=True)
+
+
+def plot_rankings(
+    rankings: Mapping[str, Ranking],
+    classes: Sequence[str],
+    edges: Sequence[float],
+    path: Path | str,
+) -> None:
+    """Plot the rankings of several students against one teacher.
+
+    Args:
+        rankings: By the name that the legend gives them.
+        classes: Names of the classes.
+        edges: Bounds between the intervals of the teacher's score.
+        path: Image file to write.
+    """
+    figure = Figure(figsize=(12, 3.8), layout='constrained')
+    classwise, confidence, top = figure.subplots(1, 3, width_ratios=(2.4, 1.2, 1))
+    # By the first student's tau, so that lines of others show where they differ.
+    first = [mean.value for mean in next(iter(rankings.values())).by_class]
+    order = np.argsort(first)  # classes without a box, NaN, come last
+    for name, student in rankings.items():
+        taus = np.array([mean.value for mean in student.by_class])[order]
+        classwise.plot(range(len(classes)), taus, 'o-', markersize=3, label=name)
+    ticks = range(len(classes)) if len(classes) <= _NAMED else []
+    classwise.set_xticks(ticks, [classes[order[i]] for i in ticks], rotation=90, fontsize=7)
+    classwise.set(title='tau by class', ylabel='Kendall tau')
+    classwise.legend()
+    bounds = [0.0, *edges, 1.0]
+    names = [f'{a:g}–{b:g}' for a, b in zip(bounds, bounds[1:], strict=False)]
+    scores = {n: [mean.value for mean in student.by_score] for n, student in rankings.items()}
+    _bars(confidence, scores, names)
+    confidence.set(title="tau by the teacher's score", xlabel='highest class probability')
+    ks = list(next(iter(rankings.values())).topk)
+    shares = {n: list(student.topk.values()) for n, student in rankings.items()}
+    _bars(top, shares, [f'top-{k}' for k in ks])
+    top.set(title='shared best classes', ylim=(0, 1))
+    for axis in (classwise, confidence, top):
+        axis.grid(alpha=0.3, axis='y')
+    figure.savefig(path, dpi=100)
+
+
+def _bars(axis: Axes, values: Mapping[str, Sequence[float]], names: Sequence[str]) -> None:
+    width = 0.8 / len(values)
+    for number, (name, heights) in enumerate(values.items()):
+        places = np.arange(len(names)) - 0.4 + width * (number + 0.5)
+        axis.bar(places, heights, width, label=name)
+    axis.set_xticks(range(len(names)), names, fontsize=8, rotation=30)

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from mmdet_kdrank.diagnostics.ranking import ranking
-from mmdet_kdrank.report.ranking_plot import plot_rankings
+from mmdet_kdrank.report.commands.ranking_command import plot_rankings
 
 EDGES = (0.25, 0.5)
 
