@@ -13,6 +13,10 @@ import yaml
 from tests.docs.pages import PAGES, ROOT, name_of, prose
 
 LINK = re.compile(r'\]\(([^)\s]+)\)')
+# A file of the repository that a page names in inline code.
+FILE = re.compile(r'`((?:benchmarks|experiments|mmdet_kdrank|tests|tools)/[a-z0-9_/.-]+\.\w+)`')
+    r'`((?:benchmarks|bootstrap|experiments|mmdet_kdrank|tests|tools)/[\w/.-]+\.\w+)`'
+)
 HEADING = re.compile(r'^#+ +(.+?) *$', re.MULTILINE)
 
 
@@ -55,6 +59,12 @@ def test_the_check_of_links_would_find_a_broken_one():
     assert 'which-rows-correspond' in anchors(ROOT / 'docs/explanation/class_logits.md')
     assert 'which-rows-do-not' not in anchors(ROOT / 'docs/explanation/class_logits.md')
     assert sum(len(LINK.findall(prose(page))) for page in PAGES) > 50
+
+
+@pytest.mark.parametrize('page', [p for p in PAGES if p.stem != 'CHANGELOG'], ids=name_of)
+def test_files_that_a_page_names_exist(page):
+    named = FILE.findall(page.read_text(encoding='utf-8'))
+    assert not [file for file in named if not (ROOT / file).exists()]
 
 
 def entries(nav) -> list[str]:

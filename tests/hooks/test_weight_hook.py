@@ -154,9 +154,7 @@ def test_a_bad_piece_is_named_with_its_entry():
 
 def test_a_stock_detector_is_refused(tmp_path):
     runner = make_runner(small_config(RETINA), tmp_path, [hook(loss_kd=[constant(0, 1)])])
-    with pytest.raises(
-        TypeError, match='DistillWeightHook needs .* is a RetinaNet. Remove the ho'
-    ):
+    with pytest.raises(TypeError, match='DistillWeightHook needs .* is a RetinaNet. Remove the ho'):
         runner.train()
 
 
