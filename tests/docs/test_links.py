@@ -15,8 +15,6 @@ from tests.docs.pages import PAGES, ROOT, name_of, prose
 LINK = re.compile(r'\]\(([^)\s]+)\)')
 # A file of the repository that a page names in inline code.
 FILE = re.compile(r'`((?:benchmarks|experiments|mmdet_kdrank|tests|tools)/[a-z0-9_/.-]+\.\w+)`')
-    r'`((?:benchmarks|bootstrap|experiments|mmdet_kdrank|tests|tools)/[\w/.-]+\.\w+)`'
-)
 HEADING = re.compile(r'^#+ +(.+?) *$', re.MULTILINE)
 
 
