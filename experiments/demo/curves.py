@@ -21,7 +21,7 @@ def plot_curves(trainings: Mapping[str, list[dict[str, float]]], path: Path | st
 
     Args:
         trainings: Records of :func:`read_scalars` by the name that the legend gives them.
-        path: Picture file to write. What nobody logged has no panel.
+        path: Image file to write. A quantity that no training logged has no panel.
     """
     panels = [
         (key, title)

@@ -29,7 +29,7 @@ FINAL = {'faster-rcnn': 'Faster R-CNN', 'retinanet': 'RetinaNet'}
 
 
 def read_results(folder: Path = RESULTS) -> dict[str, dict]:
-    """Reads what the plans found.
+    """Read the results of the plans.
 
     Args:
         folder: ``NAME/results.json`` of every plan.
@@ -42,16 +42,16 @@ def read_results(folder: Path = RESULTS) -> dict[str, dict]:
     }
 
 
-def final_results(found: Mapping[str, dict]) -> dict[str, dict]:
-    """What the README shows.
+def final_results(by_plan: Mapping[str, dict]) -> dict[str, dict]:
+    """Choose the results that the README shows.
 
     Args:
-        found: Contents of ``results.json`` by the plan's name.
+        by_plan: Contents of ``results.json`` by the plan's name.
 
     Returns:
         Those of the plans in ``FINAL``, by the detector's name.
     """
-    return {title: found[name] for name, title in FINAL.items()}
+    return {title: by_plan[name] for name, title in FINAL.items()}
 
 
 def short_table(several: Mapping[str, dict]) -> str:
@@ -86,18 +86,20 @@ def _short(name: str, results: dict) -> tuple[str, str]:
     return mean, '' if name not in against else difference_cell(against[name], 100, 1, p=False)
 
 
-def makers(found: Mapping[str, dict]) -> dict[str, Callable[[], str]]:
-    """What makes each block of the pages, by its name.
+def makers(by_plan: Mapping[str, dict]) -> dict[str, Callable[[], str]]:
+    """Return what makes each block of the pages, by its name.
 
     Args:
-        found: Contents of ``results.json`` by the plan's name.
+        by_plan: Contents of ``results.json`` by the plan's name.
 
     Returns:
         ``NAME_variants``, ``NAME_pairs`` and ``NAME_origin`` of every plan with underscores for
         hyphens, and ``evidence``, the differences to KD of the plans in ``FINAL``.
     """
-    blocks: dict[str, Callable[[], str]] = {'evidence': partial(short_table, final_results(found))}
-    for name, results in found.items():
+    blocks: dict[str, Callable[[], str]] = {
+        'evidence': partial(short_table, final_results(by_plan))
+    }
+    for name, results in by_plan.items():
         slug = name.replace('-', '_')
         blocks[f'{slug}_variants'] = partial(variant_table, results)
         blocks[f'{slug}_pairs'] = partial(pair_table, results)
@@ -105,14 +107,14 @@ def makers(found: Mapping[str, dict]) -> dict[str, Callable[[], str]]:
     return blocks
 
 
-def write(found: Mapping[str, dict], pages: tuple[Path, ...] = PAGES) -> None:
-    """Fills the pages' blocks.
+def write(by_plan: Mapping[str, dict], pages: tuple[Path, ...] = PAGES) -> None:
+    """Fill the pages' blocks.
 
     Args:
-        found: Contents of ``results.json`` by the plan's name.
+        by_plan: Contents of ``results.json`` by the plan's name.
         pages: They are overwritten.
     """
-    made = makers(found)
+    made = makers(by_plan)
     for page in pages:
         page.write_text(fill(page.read_text(encoding='utf-8'), made), encoding='utf-8')
 

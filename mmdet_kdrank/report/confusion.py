@@ -1,4 +1,4 @@
-"""What a detector takes annotated boxes for, and what the teacher finds alike."""
+"""Which classes a student confuses, and which ones its teacher finds similar."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ _NAMED = 40  # more classes than that have no room for their names
 
 
 def confusion(logits: Tensor, labels: Tensor, num_classes: int) -> Tensor:
-    """Count what boxes are taken for: the class with the highest logit, the background aside.
+    """Count boxes by their true class and the class with the highest logit.
 
     Args:
-        logits: (N, at least ``num_classes``); further columns do not count.
+        logits: (N, at least ``num_classes``); further columns, as the background, do not count.
         labels: True classes, (N,).
         num_classes: K.
 
     Returns:
-        Number of boxes by true class and by what they are taken for, (K, K), int64.
+        (K, K), int64: true class, then predicted class.
 
     Example:
         >>> logits = torch.tensor([[2.0, 1, 9], [3, 1, 0], [0, 1, 0]])
@@ -32,8 +32,8 @@ def confusion(logits: Tensor, labels: Tensor, num_classes: int) -> Tensor:
         tensor([[1, 0],
                 [1, 1]])
     """
-    found = logits[:, :num_classes].argmax(1)
-    cells = torch.bincount(labels * num_classes + found, minlength=num_classes**2)
+    predicted = logits[:, :num_classes].argmax(1)
+    cells = torch.bincount(labels * num_classes + predicted, minlength=num_classes**2)
     return cells.reshape(num_classes, num_classes)
 
 
@@ -43,7 +43,7 @@ def row_shares(counts: Tensor) -> Tensor:
 
 
 def similarity(boxes: BoxLogits) -> Tensor:
-    """How likely, on average, the teacher finds each class for the boxes of each class.
+    """Return the mean probability that the teacher gives to each class on the boxes of each class.
 
     Returns:
         (K, K): true class, then class; NaN in the rows of classes without a box.
@@ -54,11 +54,11 @@ def similarity(boxes: BoxLogits) -> Tensor:
 
 
 def errors_among_similar(counts: Tensor, alike: Tensor, k: int) -> float:
-    """Share of the errors that fall on the k classes that the teacher finds most alike.
+    """Return the share of the errors that fall on the k classes that the teacher finds similar.
 
     Args:
-        counts: What :func:`confusion` counted, (K, K).
-        alike: What :func:`similarity` gives, (K, K).
+        counts: Result of :func:`confusion`, (K, K).
+        alike: Result of :func:`similarity`, (K, K).
         k: From 1 to K - 1. Random errors would have the share k / (K - 1).
 
     Returns:
@@ -72,17 +72,17 @@ def errors_among_similar(counts: Tensor, alike: Tensor, k: int) -> float:
 
 
 def confusion_summary(boxes: BoxLogits, ks: Sequence[int] = (1, 3, 5)) -> dict:
-    """Set what the students confuse against what the teacher finds alike.
+    """Compare the students' errors with the teacher's similarities.
 
     Args:
-        boxes: Their logits.
+        boxes: Logits of students and teacher.
         ks: See :func:`errors_among_similar`; those of K - 1 or more are left out.
 
     Returns:
         ``classes``, ``boxes``, ``similarity`` and ``chance`` (by k), and, by student under
         ``students``: ``counts``, ``right`` (share of boxes), ``errors`` (their number),
-        ``among_similar`` (by k) and ``background`` (share of boxes that the detector would rather
-        leave out; None where a head has no such channel).
+        ``among_similar`` (by k) and ``background`` (share of boxes whose highest logit is the
+        background's; None where a head has no such channel).
     """
     count = len(boxes.classes)
     ks = [k for k in ks if k < count - 1]
@@ -110,7 +110,7 @@ def confusion_summary(boxes: BoxLogits, ks: Sequence[int] = (1, 3, 5)) -> dict:
 
 
 def plot_confusion(summary: dict, path: Path | str) -> None:
-    """Plot the teacher's similarity and each student's confusion, without what is right.
+    """Plot the teacher's similarity and each student's confusion, without the diagonal.
 
     Args:
         summary: Result of :func:`confusion_summary`.

@@ -38,8 +38,8 @@ class Panel:
 
     Args:
         title: Above it.
-        lines: By run, then by what the legend calls it: iterations and values. The second run is
-            dashed.
+        lines: Iterations and values by run, then by their label in the legend. The second run's
+            are dashed.
     """
 
     title: str
@@ -50,7 +50,7 @@ class Panel:
 
 
 def plots(caption: str, panels: Sequence[Panel]) -> str:
-    """Draw panels beside each other; those without a line are left out. Empty if all are."""
+    """Draw panels side by side, without those that have no line. Empty if none has one."""
     images = [
         BLOCKS.image(
             _described(panel), *(_svg(panel, *_THEMES[theme]) for theme in ('light', 'dark'))
@@ -90,7 +90,7 @@ def _draw(axis: Axes, panel: Panel) -> None:
 
 
 def _described(panel: Panel) -> str:
-    """Return what the plot shows, in words: each line's first and last value."""
+    """Describe the plot in words: the first and the last value of each line."""
     ends = [
         f'{" ".join(filter(None, (run, name)))} from {values[0]:.3g} to {values[-1]:.3g}'
         for run, lines in panel.lines.items()

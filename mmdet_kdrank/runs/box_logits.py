@@ -21,7 +21,7 @@ def class_output_of(detector: nn.Module) -> ClassOutput:
     """Look up what the class output of a detector's last box head is.
 
     Raises:
-        TypeError: If it has none, or one that is not known.
+        TypeError: If it has no box head, or an unknown one.
     """
     head = getattr(getattr(detector, 'roi_head', detector), 'bbox_head', None)
     if head is None:
@@ -37,9 +37,9 @@ def class_logits(detector: nn.Module, batch: dict, boxes: Sequence[Tensor]) -> T
     """Take a detector's class logits of given boxes.
 
     A two-stage detector classifies the boxes as RoIs, with its last stage. A dense detector has
-    classified its priors (anchors, or cells of points): each box gets the logits of the prior that
-    overlaps it most, and of several the one with the nearest centre, since a small box lies as a
-    whole in many. Detectors with the same priors are asked at the same one.
+    classified its priors (anchors, or cells of points). Each box gets the logits of the prior that
+    overlaps it most; among equal overlaps, the one with the nearest centre. So detectors with the
+    same priors give the logits of the same one.
 
     Args:
         detector: In eval mode.
@@ -70,7 +70,7 @@ def class_logits(detector: nn.Module, batch: dict, boxes: Sequence[Tensor]) -> T
 
 
 def _best_prior(boxes: Tensor, priors: Tensor) -> Tensor:
-    """Index of the prior of each box, (N,)."""
+    """Return the index of the prior of each box, (N,)."""
     overlaps = bbox_overlaps(boxes, priors)
     centres = ((corners[:, :2] + corners[:, 2:]) / 2 for corners in (boxes, priors))
     distance = torch.cdist(*centres, compute_mode='donot_use_mm_for_euclid_dist')
@@ -90,7 +90,7 @@ class BoxLogits:
             head has one.
         teacher: The same of the teacher.
         background: Whether there is that channel.
-        softmax: How the teacher's head turns logits into scores; otherwise by a sigmoid.
+        softmax: Whether the teacher's head makes scores by a softmax; otherwise by a sigmoid.
     """
 
     classes: list[str]
@@ -106,7 +106,7 @@ class BoxLogits:
         return scores[:, : len(self.classes)].amax(1)
 
     def teacher_likeness(self) -> Tensor:
-        """How likely the teacher finds each class, the background aside, (N, K)."""
+        """Return the teacher's probability of each class, the background left out, (N, K)."""
         foreground = self.teacher[:, : len(self.classes)]
         return foreground.softmax(1) if self.softmax else foreground.sigmoid()
 
@@ -115,7 +115,7 @@ class BoxLogits:
 def box_logits(
     students: Mapping[str, Teacher], teacher: Teacher, validation: Validation
 ) -> BoxLogits:
-    """Ask detectors about the annotated boxes of a validation set.
+    """Collect the class logits of the annotated boxes of a validation set.
 
     :func:`class_logits` says how: two-stage detectors classify them, dense ones are asked at the
     prior that overlaps a box most.

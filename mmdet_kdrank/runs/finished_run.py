@@ -1,4 +1,4 @@
-"""A training that is over, as its folder tells it."""
+"""A finished training, read from its folder."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class FinishedRun:
 
     @property
     def name(self) -> str:
-        """What tables and plots call it."""
+        """Its name in tables and plots."""
         return self.work_dir.resolve().name
 
     @cached_property
@@ -39,8 +39,8 @@ class FinishedRun:
         configs = sorted(self.work_dir.glob('*.py'))
         if not configs:
             raise MissingFileError(
-                f'{self.work_dir} has no config: it is no folder of tools/train.py, which writes '
-                'one there. Give the --work-dir of a training.'
+                f'{self.work_dir} has no config, and tools/train.py writes one into the folder of '
+                'each training. Give the --work-dir of a training.'
             )
         if len(configs) > 1:
             raise ArgumentError(
@@ -57,7 +57,7 @@ class FinishedRun:
 
     @property
     def checkpoint(self) -> Path:
-        """The last checkpoint: beside ``last_checkpoint``, as after a move, or where that says.
+        """The last checkpoint: in the same folder, as after a move, or at the path noted there.
 
         Raises:
             FileNotFoundError: If there is none.

@@ -1,4 +1,4 @@
-"""Reading the scalars that MMEngine writes beside its log."""
+"""Reading the scalars that MMEngine writes alongside its log."""
 
 from __future__ import annotations
 

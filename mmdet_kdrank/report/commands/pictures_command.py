@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
     ]
     results = {'measure': 'AP50 of the image', 'least_score': args.score, 'images': rows}
     write_json(folder / 'pictures.json', results, runs)
-    print(_table(scores, gains), f'\nwrote {folder}/pictures.json and its pictures')
+    print(_table(scores, gains), f'\nwrote {folder}/pictures.json and its images')
     return 0
 
 
