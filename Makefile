@@ -15,14 +15,14 @@ help: ## List the commands.
 	@sed -n 's/^\([a-z-]*\): .*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
 	@echo
 	@echo 'STACK=modern|classic  the pinned versions (default modern)'
-	@echo 'PYTHON=PATH           the Python to build the virtual environment from'
+	@echo 'PYTHON=PATH           the Python that builds the virtual environment'
 	@echo 'MMCV_FIND_LINKS=URL   take mmcv from this wheel index instead of compiling it'
 	@echo 'FORCE_CUDA=1|0        compile mmcv with its CUDA ops, or never'
-	@echo 'PYTEST_ARGS=...       passed on to pytest by the test targets'
+	@echo 'PYTEST_ARGS=...       options that the test targets pass to pytest'
 	@echo 'QUICK=1               the short form of make demo and make bench'
-	@echo 'DEVICE=cpu|cuda       what make bench measures (default cpu)'
+	@echo 'DEVICE=cpu|cuda       the device that make bench measures (default cpu)'
 
-setup: ## Build the virtual environment; does nothing when it is up to date.
+setup: ## Build the virtual environment, unless it is up to date.
 	@python="$$(sh bootstrap/find_python.sh '$(STACK)' '$(PYTHON)' '$(PY)')" \
 		&& "$$python" -m bootstrap --stack '$(STACK)' --venv '$(VENV)'
 
@@ -38,14 +38,14 @@ test-quick: setup ## Set-up, then the tests that take a few seconds at most.
 test-slow: setup ## Set-up, then the tests that take minutes, which make test leaves out.
 	$(PYTEST) -m soak $(PYTEST_ARGS)
 
-test-gpu: setup ## Set-up, then the tests that need a GPU; fails where none ran.
+test-gpu: setup ## Set-up, then the tests that need a GPU; fails if none ran.
 	KDRANK_REQUIRE_GPU=1 $(PY) -m pytest -m cuda $(PYTEST_ARGS)
 
 bench: setup ## Set-up, then all benchmarks: CSV files, plots and the tables of docs/reports/performance.md.
 	$(PY) -W ignore benchmarks/run.py --device $(DEVICE) $(if $(filter-out 0,$(QUICK)),--quick)
 
-# NO_MKDOCS_2_WARNING silences the theme's note on the future of its project, not a warning of ours.
-docs: ## Build the documentation site into site/, in an environment of its own, without warnings.
+# NO_MKDOCS_2_WARNING silences the theme's note about its own future; our warnings stay.
+docs: ## Build the documentation site into site/, in its own environment; warnings are errors.
 	@python="$$(sh bootstrap/find_python.sh modern '$(PYTHON)' .venv-docs/bin/python)" \
 		&& "$$python" -m bootstrap.docs
 	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/python -m mkdocs build

@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Does RetinaNet that distils every anchor of 800 x 1333 pictures fit a card of 24 GB?"""
+"""Does RetinaNet that distils every anchor of 800 x 1333 images fit a GPU of 24 GB?"""
 
 import sys
 import tempfile
@@ -16,7 +16,7 @@ from benchmarks.training.settings import Setting
 from benchmarks.training.variants import Job, make_detector, make_step, prepare
 
 CARD_BYTES = 24e9
-# MMDetection pads the width to 1344: 201,600 anchors a picture.
+# MMDetection pads the width to 1344: 201,600 anchors per image.
 _COCO = Setting('retinanet', 800, 1333, batch=2, coco=True, selector='AllSamples')
 _QUICK = Setting('retinanet', 64, 64, batch=1, coco=False, selector='AllSamples')
 _VARIANTS = ('student', 'kd', 'kd_rank')

@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""For evaluation: how fast is the hard coefficient, beside scipy's?"""
+"""For evaluation: how fast is the hard coefficient, compared with scipy's?"""
 
 import sys
 from collections.abc import Callable
@@ -51,7 +51,7 @@ def _steps(device: str, quick: bool) -> list[Step]:
     return [partial(_compare, _ROWS, c, device) for c in sorted({c for _, c in SIZES})]
 
 
-SCRIPT = Script('evaluation', 'How fast is the hard coefficient, beside scipy?', _steps)
+SCRIPT = Script('evaluation', 'How fast is the hard coefficient, compared with scipy?', _steps)
 
 if __name__ == '__main__':
     sys.exit(main([SCRIPT]))

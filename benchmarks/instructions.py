@@ -77,14 +77,14 @@ def loops(assembly: str) -> list[collections.Counter]:
     """
     lines = [line.strip() for line in assembly.splitlines()]
     labels = {line[:-1]: n for n, line in enumerate(lines) if re.fullmatch(r'\.L_x_\d+:', line)}
-    found = []
+    counters = []
     for end, line in enumerate(lines):
         branch = re.search(r'\bBRA\b.*`\((\.L_x_\d+)\)', line)
         if branch and labels.get(branch[1], end) < end:
             body = '\n'.join(lines[labels[branch[1]] : end + 1])
             names = re.findall(r'^/\*[0-9a-f]{4,}\*/\s+(?:@!?U?P\w+\s+)?([A-Z]\w*)', body, re.M)
-            found.append(collections.Counter(names))
-    return found
+            counters.append(collections.Counter(names))
+    return counters
 
 
 def _rows(half: bool, norms: bool, block_i: int) -> list[Row]:
@@ -92,9 +92,9 @@ def _rows(half: bool, norms: bool, block_i: int) -> list[Row]:
         file = Path(folder) / 'pairs.cubin'
         file.write_bytes(_compile(half, norms, block_i))
         usage = _tool('cuobjdump', '-res-usage', str(file))
-        every = loops(_tool('nvdisasm', '-c', str(file)))
+        all_loops = loops(_tool('nvdisasm', '-c', str(file)))
     # Of the loops with one reciprocal a pair, the shortest: the others repeat it with a mask.
-    loop = min((x for x in every if x['MUFU'] == block_i), key=lambda x: x.total())
+    loop = min((x for x in all_loops if x['MUFU'] == block_i), key=lambda x: x.total())
     return [
         {
             'form': 'cosine' if norms else 'kendall',

@@ -50,7 +50,7 @@ def simulate(
     """
     generator = np.random.default_rng(0)
     shapes = ((seeds, 1), (1, images), (seeds, images))
-    found = {kind: {'covers': [], 'width': [], 'p': []} for kind in KINDS}
+    by_kind = {kind: {'covers': [], 'width': [], 'p': []} for kind in KINDS}
     for trial in range(trials):
         cells = sum(
             spread * generator.standard_normal(shape)
@@ -61,12 +61,12 @@ def simulate(
         moved = all_intervals(truth + cells.mean(1), truth + resampled)
         for kind in KINDS:
             low, high = moved[kind]['low'], moved[kind]['high']
-            found[kind]['covers'].append(low <= truth <= high)
-            found[kind]['width'].append(high - low)
-            found[kind]['p'].append(null[kind]['p'])
+            by_kind[kind]['covers'].append(low <= truth <= high)
+            by_kind[kind]['width'].append(high - low)
+            by_kind[kind]['p'].append(null[kind]['p'])
     return {
-        kind: {key: np.array(values) for key, values in each.items()}
-        for kind, each in found.items()
+        kind: {key: np.array(values) for key, values in samples.items()}
+        for kind, samples in by_kind.items()
     }
 
 
@@ -77,12 +77,12 @@ def _cover(name: str, seeds: int, trials: int) -> list[Row]:
             'seeds': seeds,
             'interval': kind,
             'trials': trials,
-            'coverage': each['covers'].mean(),
-            'mean_width': each['width'].mean(),
-            'p_below_0.05': (each['p'] < 0.05).mean(),
-            'p_below_0.0025': (each['p'] < 0.0025).mean(),
+            'coverage': samples['covers'].mean(),
+            'mean_width': samples['width'].mean(),
+            'p_below_0.05': (samples['p'] < 0.05).mean(),
+            'p_below_0.0025': (samples['p'] < 0.0025).mean(),
         }
-        for kind, each in simulate(SPREADS[name], seeds, trials=trials).items()
+        for kind, samples in simulate(SPREADS[name], seeds, trials=trials).items()
     ]
 
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""How fast is the op, and how much memory does it take, beside what a user could pick instead?"""
+"""How fast is the op, and how much memory does it take, compared with its alternatives?"""
 
 import sys
 from functools import partial
@@ -32,15 +32,15 @@ def _names(form: str) -> list[str]:
 
 def _compare(n: int, c: int, form: str, device: str, pairs: int) -> list[Row]:
     rows = n if device != 'cpu' else min(n, max(_LEAST_ROWS, pairs // c**2))
-    found = measure(_names(form), rows, c, form, device)
+    measured = measure(_names(form), rows, c, form, device)
     if rows < n:
-        seconds = {row['candidate']: row['median_s'] for row in found if row.get('median_s')}
+        seconds = {row['candidate']: row['median_s'] for row in measured if row.get('median_s')}
         fast = [name for name in seconds if not CANDIDATES[name].holds_pairs]
         all_rows = [name for name in fast if seconds[name] * n / rows < _MAX_CALL_S]
         if all_rows:
-            found += measure(all_rows, n, c, form, device, rounds=5)
-    # Of a slice, rows says of how many.
-    return [{**row, 'n': n, 'rows': row['n']} for row in found]
+            measured += measure(all_rows, n, c, form, device, rounds=5)
+    # If a slice was measured, rows is its length.
+    return [{**row, 'n': n, 'rows': row['n']} for row in measured]
 
 
 def _steps(device: str, quick: bool) -> list[Step]:

@@ -44,7 +44,7 @@ def measure(family: str, pair: str, size: tuple[int, int], device: str) -> list[
     Args:
         family: Folder of the pair's configs.
         pair: Backbones of teacher and student.
-        size: Height and width of the picture, in pixels.
+        size: Height and width of the image, in pixels.
         device: Where it runs; the counts do not depend on it.
 
     Returns:

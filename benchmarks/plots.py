@@ -33,12 +33,12 @@ Points = list[tuple[float, float]]
 
 
 def draw(rows: list[Row], axis: str, path: Path) -> None:
-    """Draws time beside memory, on log axes, with the bound.
+    """Draw time and memory, on log axes, with the bound.
 
     Args:
-        rows: Those of ``scaling_DEVICE.csv``.
+        rows: Rows of ``scaling_DEVICE.csv``.
         axis: ``'n'`` or ``'c'``.
-        path: The picture.
+        path: Image file to write.
     """
     here = [row for row in rows if row['axis'] == axis and row['median_s']]
     mode = here[-1]['mode']
@@ -130,14 +130,14 @@ def _apart(
 
 
 def draw_all(results: Path, images: Path) -> list[Path]:
-    """Draws every device's plots.
+    """Draw the plots of every device.
 
     Args:
         results: Folder of the CSV files.
-        images: Folder of the pictures.
+        images: Folder of the plots.
 
     Returns:
-        The pictures.
+        The files of the plots.
     """
     images.mkdir(parents=True, exist_ok=True)
     paths = []
@@ -151,9 +151,9 @@ def draw_all(results: Path, images: Path) -> list[Path]:
 
 
 if __name__ == '__main__':
-    parser = argparse.ArgumentParser(description='Draws the plots of docs/reports/performance.md.')
+    parser = argparse.ArgumentParser(description='Draw the plots of docs/reports/performance.md.')
     parser.add_argument('--results', type=Path, default=RESULTS)
     parser.add_argument('--images', type=Path, default=IMAGES)
     options = parser.parse_args()
-    for picture in draw_all(options.results, options.images):
-        print(f'wrote {picture}')
+    for path in draw_all(options.results, options.images):
+        print(f'wrote {path}')

@@ -66,14 +66,14 @@ def measure(n: int, c: int, counts: tuple[int, ...], repeats: int, device: str) 
             for count in counts:
                 if name == 'offsets' and _ERROR_ROWS * c**2 // count > _MAX_OFFSET_PAIRS:
                     continue
-                found = errors(make(count), *sample, repeats)
+                deviations = errors(make(count), *sample, repeats)
                 rows.append(
                     {
                         **size,
                         'estimator': name,
                         'groups': count,
                         'kind': kind,
-                        **found,
+                        **deviations,
                         **times.get((name, count), {}),
                     }
                 )
@@ -81,13 +81,13 @@ def measure(n: int, c: int, counts: tuple[int, ...], repeats: int, device: str) 
 
 
 def draw(out: Path) -> list[Path]:
-    """Draws each table in a folder, into the docs if they are the results."""
-    pictures = []
+    """Draw each table in a folder; plots of the published results go into the docs."""
+    plots = []
     for table in sorted(out.glob('sampled_pairs_*.csv')):
         folder = ROOT / 'docs' / 'reports' / 'images' if out == RESULTS else out
-        pictures.append(folder / f'{table.stem}.png')
-        plot(table, pictures[-1])
-    return pictures
+        plots.append(folder / f'{table.stem}.png')
+        plot(table, plots[-1])
+    return plots
 
 
 def _steps(device: str, quick: bool) -> list[Step]:

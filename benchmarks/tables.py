@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Writes the tables of docs/reports/performance.md anew, from the CSV files."""
+"""Write the tables of docs/reports/performance.md again, from the CSV files."""
 
 import sys
 from collections.abc import Callable

@@ -10,7 +10,7 @@ from bootstrap.steps import set_up
 
 
 def main() -> int:
-    """Set up the environment; returns the exit status."""
+    """Set up the environment and return the exit status."""
     parser = argparse.ArgumentParser(prog='bootstrap', description=__doc__)
     parser.add_argument('--stack', choices=STACKS, default='modern')
     parser.add_argument('--venv', type=Path, default=Path('.venv'))
@@ -22,7 +22,7 @@ def main() -> int:
         print(f'set-up stopped: {error}', file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print('\nset-up interrupted; the same command goes on from here', file=sys.stderr)
+        print('\nset-up interrupted; the same command continues from here', file=sys.stderr)
         return 130
     return 0
 

@@ -1,4 +1,4 @@
-"""The environment of `make docs`; `python -m bootstrap.docs` ends at once where it is complete."""
+"""The environment of `make docs`; `python -m bootstrap.docs` ends at once if it is complete."""
 
 import hashlib
 import platform
@@ -15,13 +15,13 @@ FILES = ('docs.txt', 'lint.txt')
 
 
 def set_up_docs(root: Path) -> None:
-    """Installs what builds the site into an environment without torch and mmcv.
+    """Install the packages that build the site, into an environment without torch and mmcv.
 
     Args:
         root: The checkout.
 
     Raises:
-        SetupError: A step cannot go on.
+        SetupError: A step cannot continue.
     """
     venv = root / VENV
     wanted = stamp.Stamp(fingerprint(root, platform.python_version()), 'docs')
@@ -31,13 +31,13 @@ def set_up_docs(root: Path) -> None:
             return
         stamp.remove(venv)
         create_venv(venv)
-        print('installing what builds the documentation', flush=True)
+        print('installing the packages that build the documentation', flush=True)
         pip.pip(venv, 'install', '--quiet', f'--requirement={root / "requirements" / FILES[0]}')
         stamp.write(venv, wanted)
 
 
 def fingerprint(root: Path, python: str) -> str:
-    """Hashes what decides the contents of the environment: its place, its Python and the pins."""
+    """Hash everything that the environment depends on: its place, its Python and the pins."""
     digest = hashlib.sha256(f'{root}\n{python}\n'.encode())
     for name in FILES:
         digest.update((root / 'requirements' / name).read_bytes())
@@ -45,14 +45,14 @@ def fingerprint(root: Path, python: str) -> str:
 
 
 def main() -> int:
-    """Set up the environment; returns the exit status."""
+    """Set up the environment and return the exit status."""
     try:
         set_up_docs(Path(__file__).resolve().parent.parent)
     except SetupError as error:
         print(f'set-up stopped: {error}', file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print('\nset-up interrupted; the same command goes on from here', file=sys.stderr)
+        print('\nset-up interrupted; the same command continues from here', file=sys.stderr)
         return 130
     return 0
 

@@ -1,5 +1,5 @@
-"""The one exception whose message is all that a user needs to see."""
+"""The exception of the set-up; users see its message alone, without a traceback."""
 
 
 class SetupError(Exception):
-    """A set-up step cannot go on; the message names the fault and its mend."""
+    """A set-up step cannot continue; the message names the fault and its fix."""

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Prints a Python that fits: find_python.sh STACK [PYTHON] [VENV_PYTHON]
-# A candidate counts only once it has run: version managers put names on PATH that start nothing.
+# Every candidate is run as a check: version managers put names on PATH that start nothing.
 stack=${1:-modern}
 given=${2:-}
 existing=${3:-}
@@ -14,10 +14,10 @@ case $stack in
         ;;
 esac
 
-found=
+rejected=
 tried=' '
 
-# Prints 'fits' or what is wrong with the candidate $1.
+# Prints 'fits', or why the candidate $1 does not fit.
 judge() {
     verdict=$("$1" -c '
 import sys
@@ -36,7 +36,7 @@ else:
     echo "${verdict:-does not run}"
 }
 
-# Prints $1 and ends the script if it fits; otherwise remembers what it is.
+# Prints $1 and ends the script if it fits; otherwise adds it to the rejected ones.
 try() {
     path=$(command -v "$1" 2>/dev/null) || return 0
     case $tried in *" $path "*) return 0 ;; esac
@@ -46,12 +46,12 @@ try() {
         echo "$path"
         exit 0
     fi
-    found="$found${found:+, }$path ($verdict)"
+    rejected="$rejected${rejected:+, }$path ($verdict)"
 }
 
 if [ -n "$given" ]; then
     if ! command -v "$given" >/dev/null 2>&1; then
-        found="PYTHON=$given, which is not there"
+        rejected="PYTHON=$given, which does not exist"
     fi
     try "$given"
 else
@@ -68,7 +68,7 @@ fi
 
 {
     echo "STACK=$stack needs Python in one of the versions $fitting, with its venv module."
-    echo "Found: ${found:-no Python at all}."
+    echo "Found: ${rejected:-no Python at all}."
     echo "Install one (Debian, Ubuntu: apt install python3 python3-venv; Fedora: dnf install python3.12)," \
         "or name one: make PYTHON=/path/to/python."
 } >&2

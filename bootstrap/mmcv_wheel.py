@@ -28,9 +28,9 @@ def python_tag() -> str:
 
 
 def wheel_key(mmcv: str, torch: str, variant: str) -> str:
-    """Names all that a wheel's binary interface depends on.
+    """Return a key of everything that a wheel's binary interface depends on.
 
-    pip's own cache knows nothing of torch, and hands a wheel built for one torch to another.
+    pip's own cache ignores torch: it would install a wheel that was built for another torch.
 
     Example:
         >>> wheel_key('2.1.0', '2.11.0+cu130', 'cpu').split('-', 1)[1]
@@ -45,13 +45,13 @@ def finished_wheel(folder: Path) -> Path | None:
 
 
 def likely_cached(mmcv: str, torch: str) -> bool:
-    """Says, before torch is installed, whether any wheel for it lies in the cache."""
+    """Return, before torch is installed, whether the cache has any wheel for it."""
     pattern = f'{python_tag()}-torch{torch}*-mmcv{mmcv}-*-{platform.machine()}'
     return any(finished_wheel(folder) for folder in cache_dir().glob(pattern))
 
 
 def obtain(venv: Path, requirement: str, torch: Torch, target: Target) -> Path:
-    """Return the wheel for an environment, and builds it if need be.
+    """Return the wheel for an environment; it is built if necessary.
 
     Args:
         venv: The environment, with torch and the build tools in it.
@@ -83,7 +83,7 @@ def _unpacked_source(venv: Path, requirement: str, folder: Path) -> Path:
     download = folder / 'download'
     shutil.rmtree(download, ignore_errors=True)
     print(f'mmcv: fetching the source of {requirement}', flush=True)
-    # Without isolation, since mmcv's setup.py imports pkg_resources, which new setuptools lack.
+    # Without isolation: mmcv's setup.py imports pkg_resources, which new setuptools do not have.
     pip.pip(
         venv, 'download', '--quiet', '--no-deps', '--no-build-isolation', '--no-binary=mmcv',
         f'--dest={download}', requirement,
@@ -91,7 +91,7 @@ def _unpacked_source(venv: Path, requirement: str, folder: Path) -> Path:
     archive = next(download.glob('mmcv-*.tar.gz'))
     with tarfile.open(archive) as tar:
         tar.extractall(download)
-    # Renamed last, so that a folder of that name is a whole one.
+    # Renamed last, so that a folder of that name is always whole.
     os.replace(archive.with_name(archive.name.removesuffix('.tar.gz')), source)
     shutil.rmtree(download)
     return source
@@ -154,7 +154,7 @@ def _run_logged(
             return build.wait()
         finally:
             progress.close()
-            # On Ctrl-C the compilers got the signal too; the lock must outlive the last of them.
+            # Ctrl-C also stops the compilers; the lock must be held until the last one has ended.
             if build.poll() is None:
                 build.terminate()
                 build.wait()

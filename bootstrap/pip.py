@@ -13,7 +13,7 @@ def venv_python(venv: Path) -> Path:
 
 
 def environ(**changes: str) -> dict[str, str]:
-    """Return this process's environment with changes, and without what leaks other packages in."""
+    """Return this process's variables with changes, without those that add other packages."""
     kept = {k: v for k, v in os.environ.items() if k not in ('PYTHONPATH', 'PYTHONHOME')}
     return {**kept, 'PIP_DISABLE_PIP_VERSION_CHECK': '1', **changes}
 
@@ -22,24 +22,24 @@ def pip(venv: Path, *args: str) -> None:
     """Run pip in the environment.
 
     Raises:
-        SetupError: pip failed; its own output says why and stands above.
+        SetupError: pip failed; its own output above says why.
     """
     command = [str(venv_python(venv)), '-m', 'pip', *args]
     if subprocess.run(command, env=environ()).returncode:
         raise SetupError(
             f'`pip {" ".join(args)}` failed (its message is above). '
-            'If it was the network, the same make command goes on from here.'
+            'If the network failed, the same make command continues from here.'
         )
 
 
 def evaluate(venv: Path, code: str) -> str:
-    """Return what a line of Python prints in the environment.
+    """Return the output of a line of Python in the environment.
 
     Raises:
         SetupError: The code failed.
     """
     command = [str(venv_python(venv)), '-c', code]
-    # Run outside the checkout, so that its folders cannot pass for installed packages.
+    # Run outside the checkout, so that its folders are not imported as packages.
     result = subprocess.run(command, env=environ(), cwd=venv, capture_output=True, text=True)
     if result.returncode:
         raise SetupError(f'`python -c {code!r}` failed in {venv}:\n{result.stderr.strip()}')

@@ -10,7 +10,7 @@ _NINJA = re.compile(r'^\[(\d+)/(\d+)\]')
 
 
 def duration(seconds: float) -> str:
-    """Write a time span for people.
+    """Write a time span in minutes and seconds.
 
     Example:
         >>> duration(250)
@@ -23,13 +23,13 @@ def duration(seconds: float) -> str:
 
 
 class BuildProgress:
-    """Prints how many files are compiled, of all, and the time since the start.
+    """Prints the number of compiled files, of all files, and the time since the start.
 
     Args:
         total: Number of source files.
         out: Where to print, stdout by default; on a terminal one line is rewritten.
         clock: The time in seconds.
-        every: Off a terminal, print a line for each so many files.
+        every: Number of files between two lines, if ``out`` is no terminal.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class BuildProgress:
         if match is None:
             return
         finished, planned = int(match.group(1)), int(match.group(2))
-        # A resumed build plans only what is left; the files before it are compiled already.
+        # A resumed build plans only the remaining files.
         total = max(self._total, planned)
         self._show(total - planned + finished, total)
 

@@ -1,4 +1,4 @@
-"""The stacks and where their pins stand."""
+"""The stacks and the files with their pins."""
 
 import hashlib
 import re
@@ -8,7 +8,7 @@ STACKS = ('modern', 'classic')
 
 
 def requirement_files(root: Path, stack: str) -> list[Path]:
-    """Return the requirement files of a stack, mmcv's apart: that one is built, not fetched."""
+    """Return the requirement files of a stack, without mmcv's, which is built and not fetched."""
     return [root / 'requirements' / f'{name}.txt' for name in (stack, 'tests', 'lint')]
 
 
@@ -26,10 +26,10 @@ def pinned(file: Path, package: str) -> str:
 
 
 def fingerprint(root: Path, stack: str, python: str) -> str:
-    """Hashes what decides the contents of the environment.
+    """Hash everything that the contents of the environment depend on.
 
     Args:
-        root: The checkout; part of the hash, since a moved virtual environment does not work.
+        root: The checkout; part of the hash because a moved virtual environment does not work.
         stack: The stack's name.
         python: The full version of Python.
 
@@ -38,7 +38,7 @@ def fingerprint(root: Path, stack: str, python: str) -> str:
     """
     digest = hashlib.sha256(f'{root}\n{stack}\n{python}\n'.encode())
     files = [*requirement_files(root, stack), root / 'requirements' / 'mmcv.txt', root / 'setup.py']
-    # The package is installed in place, but for what is compiled.
+    # The package is installed in place, except for its compiled module.
     files += sorted(root.glob('mmdet_kdrank/ops/csrc/*'))
     for file in files:
         digest.update(file.read_bytes())

@@ -1,4 +1,4 @@
-"""The note in a finished virtual environment that lets a second set-up do nothing."""
+"""The file in a finished virtual environment that makes a second set-up unnecessary."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -9,22 +9,22 @@ NAME = 'kdrank-setup.json'
 
 @dataclass(frozen=True)
 class Stamp:
-    """What an environment was set up from.
+    """The sources of an environment.
 
     Attributes:
         fingerprint: Hash of the requirements, stack, Python and checkout.
-        variant: mmcv's kind of ops: `cpu`, `cu...`, or `given` for a wheel of the user's.
+        variant: mmcv's kind of ops: `cpu`, `cu...`, or `given` for the user's own wheel.
     """
 
     fingerprint: str
     variant: str
 
     def serves(self, fingerprint: str, force_cuda: str | None) -> bool:
-        """Says whether an environment with this stamp is what is asked for.
+        """Return whether an environment with this stamp is the requested one.
 
         Args:
-            fingerprint: The one wanted.
-            force_cuda: The user's FORCE_CUDA; unset, any variant will do.
+            fingerprint: The requested fingerprint.
+            force_cuda: The user's FORCE_CUDA; if it is unset, any variant fits.
         """
         if self.fingerprint != fingerprint:
             return False
@@ -41,7 +41,7 @@ def read(venv: Path) -> Stamp | None:
     try:
         return Stamp(**json.loads(file.read_text()))
     except (ValueError, TypeError):
-        # Written by another version of this code: as good as none.
+        # Another version of this code wrote it.
         return None
 
 

@@ -17,15 +17,15 @@ from bootstrap.toolchain import choose_target, installed_torch, nvcc_version, re
 
 
 def set_up(root: Path, stack: str, venv: Path) -> None:
-    """Make the environment complete, or finds that it is.
+    """Complete the environment, unless it is complete.
 
     Args:
         root: The checkout.
         stack: The stack's name.
-        venv: Where the environment is, or will be.
+        venv: Folder of the environment.
 
     Raises:
-        SetupError: A step cannot go on.
+        SetupError: A step cannot continue.
     """
     wanted = fingerprint(root, stack, platform.python_version())
     if _complete(venv, wanted):
@@ -39,7 +39,7 @@ def set_up(root: Path, stack: str, venv: Path) -> None:
         stamp.remove(venv)
         create_venv(venv)
         _install_pins(root, stack, venv)
-        mend_opencv(venv)
+        fix_opencv(venv)
         variant = _install_mmcv(root, venv)
         pip.pip(
             venv, 'install', '--quiet', '--no-deps', '--no-build-isolation', '--editable', str(root)
@@ -52,12 +52,12 @@ def set_up(root: Path, stack: str, venv: Path) -> None:
 
 
 def _complete(venv: Path, wanted: str) -> bool:
-    found = stamp.read(venv)
-    return found is not None and found.serves(wanted, os.environ.get('FORCE_CUDA'))
+    existing = stamp.read(venv)
+    return existing is not None and existing.serves(wanted, os.environ.get('FORCE_CUDA'))
 
 
 def _preflight(root: Path, stack: str) -> None:
-    """Find a missing compiler before gigabytes are fetched rather than after."""
+    """Refuse a missing compiler before gigabytes are downloaded."""
     torch = pinned(requirement_files(root, stack)[0], 'torch')
     mmcv = mmcv_requirement(root).partition('==')[2]
     if not os.environ.get('MMCV_FIND_LINKS') and not mmcv_wheel.likely_cached(mmcv, torch):
@@ -65,7 +65,7 @@ def _preflight(root: Path, stack: str) -> None:
 
 
 def create_venv(venv: Path) -> None:
-    """Create the virtual environment, unless one of this Python is there and has pip.
+    """Create the virtual environment, unless one of this Python exists and has pip.
 
     Raises:
         SetupError: It could not be created.
@@ -73,7 +73,7 @@ def create_venv(venv: Path) -> None:
     python = pip.venv_python(venv)
     if python.exists() and _same_python(python) and _belongs_here(venv):
         return
-    # The running Python may be the old environment's own, so the new one is made from its base.
+    # The running Python may belong to the old environment, so its base makes the new one.
     base = getattr(sys, '_base_executable', sys.executable)
     shutil.rmtree(venv, ignore_errors=True)
     print(f'creating {venv} with Python {platform.python_version()}', flush=True)
@@ -90,7 +90,7 @@ def _same_python(python: Path) -> bool:
 
 
 def _belongs_here(venv: Path) -> bool:
-    """Says whether the environment was made at this path; scripts of a moved one do not run."""
+    """Return whether the environment was made at this path; a moved one does not work."""
     return str(venv) in (venv / 'bin' / 'activate').read_text()
 
 
@@ -100,8 +100,8 @@ def _install_pins(root: Path, stack: str, venv: Path) -> None:
     pip.pip(venv, 'install', '--quiet', *files)
 
 
-def mend_opencv(venv: Path) -> None:
-    """Swap opencv-python for its headless twin where the system has no libGL."""
+def fix_opencv(venv: Path) -> None:
+    """Replace opencv-python by opencv-python-headless if the system has no libGL."""
     command = [str(pip.venv_python(venv)), '-c', 'import cv2']
     result = subprocess.run(command, env=pip.environ(), cwd=venv, capture_output=True, text=True)
     if result.returncode == 0:
@@ -114,7 +114,7 @@ def mend_opencv(venv: Path) -> None:
     )
     print(f'opencv: {reason}; installing opencv-python-headless {version} in its place', flush=True)
     pip.pip(venv, 'uninstall', '--quiet', '--yes', 'opencv-python')
-    # --force-reinstall: if the twin was there before, the uninstall just took its files with it.
+    # --force-reinstall: both share files, so the uninstall removed those of the headless one too.
     pip.pip(
         venv,
         'install',
@@ -128,7 +128,7 @@ def mend_opencv(venv: Path) -> None:
 def _install_mmcv(root: Path, venv: Path) -> str:
     requirement = mmcv_requirement(root)
     links = os.environ.get('MMCV_FIND_LINKS')
-    # --force-reinstall: the same version may be there, built for another torch.
+    # --force-reinstall: the same version may be installed, but built for another torch.
     install = ('install', '--quiet', '--no-deps', '--force-reinstall')
     if links:
         pip.pip(

@@ -1,4 +1,4 @@
-"""What mmcv's ops are compiled with, and whether their CUDA half is compiled too."""
+"""The tools that compile mmcv's ops, and whether its CUDA ops are compiled too."""
 
 import json
 import os
@@ -25,12 +25,12 @@ print(json.dumps(dict(
 
 @dataclass(frozen=True)
 class Torch:
-    """What the build has to know of the installed torch.
+    """The facts about the installed torch that the build needs.
 
     Attributes:
-        version: Full version, local part and all.
+        version: Full version, including the local part.
         cuda: CUDA version it was built with, or None.
-        architectures: Compute capabilities of the cards it sees.
+        architectures: Compute capabilities of the GPUs it sees.
     """
 
     version: str
@@ -54,7 +54,7 @@ class Target:
 
 
 def installed_torch(venv: Path) -> Torch:
-    """Asks the environment's torch."""
+    """Return the facts about the environment's torch."""
     facts = json.loads(pip.evaluate(venv, _TORCH_FACTS).splitlines()[-1])
     return Torch(facts['version'], facts['cuda'], tuple(facts['architectures']))
 
@@ -74,19 +74,19 @@ def nvcc_version() -> str | None:
 def choose_target(
     torch: Torch, nvcc: str | None, force_cuda: str | None, archs: str = ''
 ) -> Target:
-    """Decides between CPU ops and CUDA ops, and prints a line where a user may wonder.
+    """Choose between CPU ops and CUDA ops, and explain the choice if it may surprise.
 
-    CUDA ops take many minutes to compile, so a toolkit alone is no reason: a card must be there
-    too, or the user must ask.
+    CUDA ops take many minutes to compile. So a toolkit alone is not enough: there must be a GPU
+    too, or the user must set FORCE_CUDA=1.
 
     Args:
         torch: The installed torch.
-        nvcc: Version of the CUDA compiler at hand, or None.
+        nvcc: Version of the installed CUDA compiler, or None.
         force_cuda: The user's FORCE_CUDA: `1`, `0`, or anything else for unset.
         archs: The user's TORCH_CUDA_ARCH_LIST.
 
     Raises:
-        SetupError: FORCE_CUDA=1 where it cannot be done.
+        SetupError: FORCE_CUDA=1, but there is no fitting CUDA toolkit.
     """
     cpu = Target(cuda=False, variant='cpu')
     if force_cuda == '0':
@@ -96,33 +96,33 @@ def choose_target(
         raise SetupError(
             f'FORCE_CUDA=1 needs a CUDA toolkit of the version that torch {torch.version} was '
             f'built with ({torch.cuda or "none: this torch has no CUDA"}); nvcc at hand: '
-            f'{nvcc or "none"}. Install that toolkit and set CUDA_HOME to it, or leave FORCE_CUDA '
-            'out for CPU ops.'
+            f'{nvcc or "none"}. Install that toolkit and set CUDA_HOME to it, or unset FORCE_CUDA '
+            'for CPU ops.'
         )
     if fits and (torch.architectures or force_cuda == '1'):
         archs = archs or ';'.join(torch.architectures)
         if not archs:
             print(
-                'mmcv: no card is visible, so its CUDA ops are compiled for every architecture; '
-                'TORCH_CUDA_ARCH_LIST (such as 9.0) makes that much shorter.'
+                'mmcv: no GPU is visible, so its CUDA ops are compiled for every architecture; '
+                'with TORCH_CUDA_ARCH_LIST (such as 9.0) that takes much less time.'
             )
         suffix = f'-{re.sub("[^0-9A-Za-z.+]+", "_", archs)}' if archs else ''
         return Target(True, f'cu{nvcc.replace(".", "")}{suffix}', archs)
     if fits:
         print(
-            'mmcv: CUDA toolkit but no card: building CPU ops only (FORCE_CUDA=1 builds CUDA ops).'
+            'mmcv: CUDA toolkit but no GPU: building CPU ops only (FORCE_CUDA=1 builds CUDA ops).'
         )
     elif torch.architectures:
         print(
-            f'mmcv: a card but no CUDA {torch.cuda} toolkit (nvcc: {nvcc or "none"}): building CPU '
-            'ops only; NMS and RoIAlign will not run on the card. Install that toolkit and run '
+            f'mmcv: a GPU but no CUDA {torch.cuda} toolkit (nvcc: {nvcc or "none"}): building CPU '
+            'ops only; NMS and RoIAlign will not run on the GPU. Install that toolkit and run '
             'make setup FORCE_CUDA=1.'
         )
     return cpu
 
 
 def require_compiler(python: str, include: str | None = None) -> None:
-    """Check that C++ against Python can be compiled at all.
+    """Check that a C++ compiler and Python's headers are installed.
 
     Args:
         python: The version as in package names, such as `3.12`.
@@ -162,9 +162,9 @@ def build_environ(target: Target, site_packages: Path) -> dict[str, str]:
         'PATH': f'{site_packages.parents[2] / "bin"}{os.pathsep}{os.environ.get("PATH", "")}',
     }
     if not target.cuda:
-        # mmcv's setup.py turns to CUDA by itself as soon as it sees a card.
+        # mmcv's setup.py compiles CUDA ops by itself if it sees a GPU.
         return pip.environ(**changes, CUDA_VISIBLE_DEVICES='')
-    # A bare toolkit lacks headers (cusparse.h); torch's own packages bring them.
+    # A minimal toolkit lacks headers (cusparse.h), which torch's own packages contain.
     headers = [str(path) for path in sorted(site_packages.glob('nvidia/*/include'))]
     given = os.environ.get('CPATH')
     changes['CPATH'] = os.pathsep.join([*headers, *([given] if given else [])])
@@ -174,7 +174,7 @@ def build_environ(target: Target, site_packages: Path) -> dict[str, str]:
 
 
 def parallel_jobs() -> int:
-    """Return as many compilers as there are cores, and memory: each wants about 1.5 GiB."""
+    """Return the number of compilers: one per core, and one per 1.5 GiB of memory."""
     cores = (
         len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
     )

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Start a tool once a GPU: bash tools/_torchrun.sh GPUS TOOL [arguments of the tool]
-# On several machines run it on each, with NNODES and RDZV_ENDPOINT set (the machines find their
-# ranks themselves), or with NNODES, NODE_RANK, MASTER_ADDR and PORT. MAX_RESTARTS counts failures
-# after which all processes are started anew. See docs/how_to/distributed.md.
+# Start a tool with one process per GPU: bash tools/_torchrun.sh GPUS TOOL [arguments of the tool]
+# On several machines, run it on each of them. Set NNODES and RDZV_ENDPOINT (the machines then find
+# their ranks themselves), or NNODES, NODE_RANK, MASTER_ADDR and PORT. MAX_RESTARTS is the number of
+# failures after which all processes are started again. See docs/how_to/distributed.md.
 set -euo pipefail
 
 if [[ -n "${RDZV_ENDPOINT:-}" ]]; then
@@ -18,8 +18,8 @@ if [[ -n "${LOCAL_ADDR:-}" ]]; then
     meeting+=(--local_addr="$LOCAL_ADDR")
 fi
 
-# With the agents' store the processes of a restart can find each other's addresses of before
-# (pytorch/pytorch#135712); so the first rank opens a store of its own each time.
+# In the agents' store, restarted processes can find old addresses of each other
+# (pytorch/pytorch#135712). So the first rank opens a new store each time.
 export TORCH_DISABLE_SHARE_RDZV_TCP_STORE="${TORCH_DISABLE_SHARE_RDZV_TCP_STORE:-1}"
 
 exec python -m torch.distributed.run \

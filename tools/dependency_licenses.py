@@ -1,9 +1,9 @@
 #!/usr/bin/env python
 """Write ``docs/reports/dependency_licenses.md`` from the metadata of the installed packages.
 
-To be called with the environments of both stacks whenever a pin changes:
-``tools/dependency_licenses.py .venv .venv-classic``. Nothing is fetched, and the environments need
-not be active.
+Call it with the environments of both stacks when a pin changes:
+``tools/dependency_licenses.py .venv .venv-classic``. It downloads nothing, and the environments
+need not be active.
 """
 
 from __future__ import annotations
@@ -60,21 +60,21 @@ def normalized(name: str) -> str:
 
 
 def pinned(root: Path) -> set[str]:
-    """Names of all packages that a checkout's ``requirements/`` pin, normalized."""
+    """Return the normalized names of all packages that a checkout's ``requirements/`` pin."""
     files = root.glob('requirements/*.txt')
     pins = (re.findall(r'^([\w.-]+)==', file.read_text(), flags=re.MULTILINE) for file in files)
     return {normalized(name) for names in pins for name in names}
 
 
 def license_of(package: Distribution) -> str:
-    """Return what a package says of its licence.
+    """Return the licence that a package states.
 
     Args:
         package: Its metadata.
 
     Returns:
-        The SPDX expression (PEP 639); else the licence field where it is one line and no text of a
-        licence; else the classifiers; else :data:`NOT_STATED`.
+        The first that exists: the SPDX expression (PEP 639), a licence field of one line, the
+        classifiers, or :data:`NOT_STATED`.
     """
     metadata = package.metadata
     if expression := metadata.get('License-Expression'):
@@ -91,15 +91,15 @@ def installed(environment: Path) -> dict[str, Distribution]:
     """Return the packages in a virtual environment, by their normalized names.
 
     Raises:
-        FileNotFoundError: If there is none.
+        FileNotFoundError: If the folder is no virtual environment.
     """
     folders = [str(folder) for folder in environment.glob('lib/python3*/site-packages')]
     if not folders:
         raise FileNotFoundError(
-            f'{environment} holds no lib/python3.*/site-packages: name virtual environments, such '
+            f'{environment} holds no lib/python3.*/site-packages. Name virtual environments, such '
             'as .venv after `make setup` and .venv-classic after `make setup STACK=classic`.'
         )
-    packages = {normalized(found.name): found for found in distributions(path=folders)}
+    packages = {normalized(package.name): package for package in distributions(path=folders)}
     packages.pop(OWN, None)
     return packages
 
@@ -109,7 +109,7 @@ def page(root: Path, environments: Iterable[Path]) -> str:
 
     Args:
         root: The checkout whose pins are marked.
-        environments: Virtual environments, a column each.
+        environments: Virtual environments; each gets a column.
 
     Returns:
         Markdown.
@@ -128,18 +128,18 @@ def _rows(
     yield ['package', *(f'`{folder}`' for folder in folders), 'licence']
     yield ['---'] * (len(folders) + 2)
     for name in sorted(set().union(*columns)):
-        found = [column.get(name) for column in columns]
-        # Versions of a package may differ in how they say it.
-        licenses = dict.fromkeys(license_of(package) for package in found if package)
+        packages = [column.get(name) for column in columns]
+        # Versions of a package may state the licence differently.
+        licenses = dict.fromkeys(license_of(package) for package in packages if package)
         yield [
             f'**{name}**' if name in pins else name,
-            *(package.version if package else '' for package in found),
+            *(package.version if package else '' for package in packages),
             '; '.join(licenses),
         ]
 
 
 def main() -> int:
-    """Write the page; the exit status."""
+    """Write the page and return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('environments', nargs='+', type=Path, help='virtual environments')
     text = page(ROOT, parser.parse_args().environments)

@@ -10,10 +10,10 @@ def main() -> None:
     """Write the data set that the command line describes."""
     default = ShapesSpec()
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('out', help='folder, new or of an earlier call')
+    parser.add_argument('out', help='new folder, or one that this tool wrote')
     parser.add_argument('--seed', type=int, default=default.seed)
-    parser.add_argument('--num-train', type=int, default=default.num_train, help='pictures')
-    parser.add_argument('--num-val', type=int, default=default.num_val, help='pictures')
+    parser.add_argument('--num-train', type=int, default=default.num_train, help='training images')
+    parser.add_argument('--num-val', type=int, default=default.num_val, help='validation images')
     parser.add_argument('--size', type=int, default=default.size, help='pixels along a side')
     args = parser.parse_args()
     started = time.perf_counter()

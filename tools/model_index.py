@@ -1,9 +1,9 @@
 #!/usr/bin/env python
 """Write ``model-index.yml`` and ``configs/*/metafile.yml`` from the configs.
 
-They list the configs in Open MMLab's format, one metafile a folder. To be called again whenever a
-config comes, goes or changes its schedule, teacher or losses; ``--check`` only says whether it
-should have been.
+They list the configs in Open MMLab's format, one metafile per folder. Call it again when a config
+is added, removed or gets another schedule, teacher or losses. ``--check`` only says whether that is
+necessary.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ PAPER = {
     'Title': "Enhancing Logits Distillation with Plug&Play Kendall's tau Ranking Loss",
 }
 OWN_FOLDERS = {'shapes': ('Shapes', 'docs/tutorials/demo.md')}
-"""Collection name and page of the folders that have no namesake in MMDetection."""
+"""Collection name and page of the folders that MMDetection does not have."""
 DATA_SETS = {'CocoDataset': 'COCO', 'ShapesDataset': 'Shapes'}
 
 
 def update(root: Path, check: bool = False) -> list[Path]:
-    """Bring the files in line with the configs.
+    """Update the files from the configs.
 
     Args:
         root: Checkout with ``configs/``.
-        check: Whether to leave the files as they are.
+        check: Whether to change no file.
 
     Returns:
         The files that are out of date, or were, relative to ``root``.
@@ -85,7 +85,7 @@ def index(root: Path) -> dict[Path, str]:
 
 
 def leaves(root: Path) -> Iterator[Path]:
-    """Configs that can be trained, relative to ``root``: all but those in ``_base_`` folders."""
+    """Yield the configs that can be trained, relative to ``root``: all outside ``_base_``."""
     for path in sorted(root.glob('configs/**/*.py')):
         relative = path.relative_to(root)
         if '_base_' not in relative.parts:
@@ -108,14 +108,14 @@ def _metafile(root: Path, folder: str, configs: list[Path]) -> str:
 
 
 def _collection(folder: str) -> tuple[str, str]:
-    """Name and page of a folder's collection; the name is MMDetection's where it has the folder."""
+    """Return name and page of a folder's collection; MMDetection's name if it has the folder."""
     if folder in OWN_FOLDERS:
         return OWN_FOLDERS[folder]
     metafile = Path(mmdet.__file__).parent / '.mim' / 'configs' / folder / 'metafile.yml'
     if not metafile.is_file():
         raise FileNotFoundError(
-            f'configs/{folder} has no namesake with a metafile among the configs of MMDetection: '
-            'add its name and its page to OWN_FOLDERS.'
+            f"MMDetection's configs have no folder {folder} with a metafile. Add the name and the "
+            f'page of configs/{folder} to OWN_FOLDERS.'
         )
     stock = yaml.safe_load(metafile.read_text(encoding='utf-8'))['Collections'][0]['Name']
     return f'Distilled {stock}', 'docs/how_to/training.md'
@@ -148,13 +148,13 @@ def _yaml(content: dict) -> str:
 
 
 def main() -> int:
-    """Write the files, or say which are out of date; the exit status."""
+    """Write the files, or print which are out of date; return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--check', action='store_true', help='write nothing; 1 if out of date')
     check = parser.parse_args().check
     changed = update(ROOT, check)
     for path in changed:
-        print(f'{path} {"is out of date" if check else "was brought up to date"}')
+        print(f'{path} {"is out of date" if check else "was updated"}')
     return int(check and bool(changed))
 
 

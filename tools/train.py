@@ -1,9 +1,9 @@
 #!/usr/bin/env python
 """Train a detector: MMDetection's own ``tools/train.py`` with mmdet_kdrank imported.
 
-Takes that tool's arguments (``--help``); ``--tensorboard``, which adds MMEngine's TensorBoard
-backend to the run's visualiser; and ``--skip-data-check``, which leaves out the look through the
-annotation files that it begins with.
+It takes that tool's arguments (``--help``) and two more. ``--tensorboard`` adds MMEngine's
+TensorBoard backend to the run's visualiser. ``--skip-data-check`` skips the check of the annotation
+files at the beginning.
 """
 
 from mmdet_kdrank.launch import run_mmdet_tool

@@ -27,14 +27,14 @@ def require_device(device: str) -> torch.device:
     """
     if not re.fullmatch(r'cpu|cuda(:\d+)?', device):
         raise ValueError(f'device={device!r} is unknown; choose cpu, cuda or cuda:NUMBER.')
-    found = torch.device(device)
-    if found.type == 'cuda' and (found.index or 0) >= torch.cuda.device_count():
+    parsed = torch.device(device)
+    if parsed.type == 'cuda' and (parsed.index or 0) >= torch.cuda.device_count():
         raise RuntimeError(
-            f'device={device!r} was asked for, and torch {torch.__version__} sees '
-            f'{torch.cuda.device_count()} CUDA devices: run this on a machine with an NVIDIA GPU, '
-            'its driver and a CUDA build of torch, or pass --device cpu.'
+            f'device={device!r} was asked for, but torch {torch.__version__} sees '
+            f'{torch.cuda.device_count()} CUDA devices. Use a machine with an NVIDIA GPU, its '
+            'driver and a CUDA build of torch, or pass --device cpu.'
         )
-    return found
+    return parsed
 
 
 def device_slug(device: str | torch.device) -> str:

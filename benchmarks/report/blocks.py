@@ -14,7 +14,7 @@ def fill(page: str, makers: Mapping[str, Callable[[], str]]) -> str:
         makers: What to write, by the name of the block.
 
     Returns:
-        The page with all of its blocks made anew.
+        The page with all of its blocks replaced.
 
     Raises:
         ValueError: If a block has no maker.

@@ -96,7 +96,7 @@ def _size(row: dict[str, str]) -> tuple[str, str]:
 
 
 def instruction_table(results: Path, name: str) -> str:
-    """Instructions for an unordered pair, beside those of the bound."""
+    """Return the instructions per unordered pair, and those of the bound."""
     return markdown_table(
         ['form', 'visits', 'rows i a pass', 'registers', 'instructions', 'arithmetic', 'bound'],
         [

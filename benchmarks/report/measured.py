@@ -18,15 +18,15 @@ def origin(results: Path, name: str) -> str:
 
 
 def op_table(results: Path, name: str) -> str:
-    """Every candidate beside the reference, at each size, in both forms."""
+    """Return a table of every candidate and the reference, at each size, in both forms."""
     rows = [row for row in read_rows(results / name) if row['speedup']]
-    found = {(*_size(row), row['candidate'], row['form']): row for row in rows}
+    by_key = {(*_size(row), row['candidate'], row['form']): row for row in rows}
     cells = ('time', 'faster', 'memory', 'of bound')
     return markdown_table(
         ['N', 'C', 'rows', 'candidate', *(f'{form}: {c}' for form in FORMS for c in cells)],
         [
-            [*key, *(cell for form in FORMS for cell in _op_cells(found.get((*key, form))))]
-            for key in dict.fromkeys(key[:-1] for key in found)
+            [*key, *(cell for form in FORMS for cell in _op_cells(by_key.get((*key, form))))]
+            for key in dict.fromkeys(key[:-1] for key in by_key)
         ],
     )
 
@@ -80,7 +80,7 @@ def left_out(results: Path, name: str) -> str:
 
 
 def evaluation_table(results: Path, name: str) -> str:
-    """Return the hard coefficient beside scipy's."""
+    """Return a table of the hard coefficient's time and scipy's."""
     return markdown_table(
         ['C', 'rows', 'candidate', 'time', 'faster'],
         [

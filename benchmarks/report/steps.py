@@ -8,7 +8,7 @@ from mmdet_kdrank.files.markdown import markdown_table
 
 
 def step_table(results: Path, name: str) -> str:
-    """Each variant of a training step, beside the student's and the KD step."""
+    """Return a table of training steps: each variant, the student's and the KD step."""
     return markdown_table(
         ['family', 'step', 'time', 'quartiles', "to the student's", "to KD's", 'memory'],
         [

@@ -26,7 +26,7 @@ def make_logits(kind: str, rows: int, columns: int, device: str) -> tuple[Tensor
         return torch.randn(count, columns, generator=generator)
 
     common = KINDS[kind]
-    own = 1.0 if common else 3.0
-    teacher = common * noise(1) + own * noise(rows)
-    student = 0.7 * teacher + (2.0 if common else 0.0) * noise(1) + own / 2 * noise(rows)
+    spread = 1.0 if common else 3.0
+    teacher = common * noise(1) + spread * noise(rows)
+    student = 0.7 * teacher + (2.0 if common else 0.0) * noise(1) + spread / 2 * noise(rows)
     return student.to(device).requires_grad_(), teacher.to(device)

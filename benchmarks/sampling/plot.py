@@ -16,38 +16,40 @@ _COLOURS = {'groups': 'C0', 'subset': 'C1'}
 _LINES = {'alike': '-', 'unlike': '--'}
 
 
-def plot(table: Path, picture: Path) -> None:
-    """Draws what ``benchmarks/sampled_pairs.py`` measured: a row of panels for each C.
+def plot(table: Path, path: Path) -> None:
+    """Draw the measurements of ``benchmarks/sampled_pairs.py``: a row of panels for each C.
 
     Args:
         table: The CSV file.
-        picture: Picture file to write.
+        path: Image file to write.
     """
     rows = read_rows(table)
     sizes = sorted({(int(row['c']), int(row['n'])) for row in rows})
     figure = Figure(figsize=(13, 3.6 * len(sizes)), layout='constrained')
     axes = figure.subplots(len(sizes), len(_PANELS), squeeze=False)
     for line, (c, n) in zip(axes, sizes, strict=True):
-        here = [row for row in rows if int(row['c']) == c and row['median_s']]
-        full = next(row for row in here if row['estimator'] == 'all pairs')
+        of_size = [row for row in rows if int(row['c']) == c and row['median_s']]
+        full = next(row for row in of_size if row['estimator'] == 'all pairs')
         for axis, (column, title) in zip(line, _PANELS.items(), strict=True):
             for estimator, colour in _COLOURS.items():
                 for kind, style in _LINES.items():
-                    mine = [
-                        row for row in here if (row['estimator'], row['kind']) == (estimator, kind)
+                    selected = [
+                        row
+                        for row in of_size
+                        if (row['estimator'], row['kind']) == (estimator, kind)
                     ]
-                    times = [1e3 * float(row['median_s']) for row in mine]
-                    values = [float(row[column]) for row in mine]
+                    times = [1e3 * float(row['median_s']) for row in selected]
+                    values = [float(row[column]) for row in selected]
                     axis.plot(
                         times, values, style, color=colour, marker='o', markersize=4,
                         label=f'{estimator}, rows {kind}',
                     )  # fmt: skip
                     if (estimator, kind) == ('groups', 'alike'):
-                        for row, x, y in zip(mine, times, values, strict=True):
+                        for row, x, y in zip(selected, times, values, strict=True):
                             axis.annotate(row['groups'], (x, y), (4, 4), textcoords='offset points')
             axis.axvline(1e3 * float(full['median_s']), color='grey', linestyle=':')
             axis.set(xscale='log', yscale='log', xlabel='forward + backward [ms]', title=title)
-            # Less than a decade wide, the axis would label all of them, one over the other.
+            # On an axis of less than a decade, all minor labels would overlap.
             axis.xaxis.set_minor_formatter(NullFormatter())
             axis.grid(alpha=0.3, which='both')
         line[0].set_ylabel(f'C = {c:,}, timed at N = {n:,}')
@@ -59,4 +61,4 @@ def plot(table: Path, picture: Path) -> None:
         f'{origin["date"]}; deviations on {origin["error_rows"]} rows\n'
         'numbers: class_groups; dotted: all pairs'
     )
-    figure.savefig(picture, dpi=100)
+    figure.savefig(path, dpi=100)

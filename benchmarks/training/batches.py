@@ -21,10 +21,10 @@ _BOXES = 8
 
 
 def make_batch(setting: Setting) -> dict[str, list]:
-    """Pictures and annotations: of the embedded data set, or noise at the size of COCO's.
+    """Make images and annotations: of the embedded data set, or noise at the size of COCO's.
 
     Args:
-        setting: Number and size of the pictures; those of the embedded data set are square.
+        setting: Number and size of the images; those of the embedded data set are square.
 
     Returns:
         ``inputs``, uint8 tensors (3, height, width), and ``data_samples`` with the boxes.
@@ -38,16 +38,16 @@ def make_batch(setting: Setting) -> dict[str, list]:
 
 def _drawn(setting: Setting) -> list[dict]:
     dataset = Config.fromfile(ROOT / 'configs/_base_/shapes_data.py').train_dataloader.dataset
-    # All variants shall see the same.
+    # All variants must get the same images.
     dataset.pipeline = [step for step in dataset.pipeline if step.type != 'RandomFlip']
     with tempfile.TemporaryDirectory() as folder:
         dataset.data_root = str(Path(folder) / 'shapes')
-        # Some pictures to spare: those without an object are left out.
+        # Write more images than needed, because those without an object are left out.
         write_shapes(dataset.data_root, ShapesSpec(0, 2 * setting.batch, 1, setting.height))
         # pycocotools prints what it does.
         with contextlib.redirect_stdout(io.StringIO()):
-            pictures = DATASETS.build(dataset)
-        return [pictures[index] for index in range(setting.batch)]
+            images = DATASETS.build(dataset)
+        return [images[index] for index in range(setting.batch)]
 
 
 def _noise(height: int, width: int, seed: int) -> dict:
@@ -64,5 +64,5 @@ def _noise(height: int, width: int, seed: int) -> dict:
     sample.ignored_instances = InstanceData(
         bboxes=torch.zeros(0, 4), labels=torch.zeros(0, dtype=torch.long)
     )
-    picture = torch.randint(0, 256, (3, *shape), generator=draw, dtype=torch.uint8)
-    return dict(inputs=picture, data_samples=sample)
+    image = torch.randint(0, 256, (3, *shape), generator=draw, dtype=torch.uint8)
+    return dict(inputs=image, data_samples=sample)

@@ -26,7 +26,7 @@ def make_terms(job: Job, device: str = 'cpu') -> tuple[dict[str, Call], int]:
     Returns:
         Calls by name, and the number of rows that the losses get. ``teacher_forward``: the
         features and logits of the teacher. ``selector``: the choice of rows. ``kd`` and ``rank``:
-        a loss on these rows, forward and backward. ``agreement``: what is logged beside.
+        a loss on these rows, forward and backward. ``agreement``: the logged agreement.
     """
     model = make_detector(job, 'kd_rank', device)
     seen: dict[str, Any] = {}

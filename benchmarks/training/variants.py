@@ -78,7 +78,7 @@ def make_detector(job: Job, variant: str, device: str = 'cpu') -> nn.Module:
     Args:
         job: What :func:`prepare` returned.
         variant: One of :func:`variants_of`.
-        device: Where it shall be.
+        device: Its device.
 
     Raises:
         ValueError: If the family has no such variant.
@@ -141,15 +141,18 @@ def _with_second_pass(model: nn.Module) -> None:
     compare = model.compare
 
     def classified_again(captured: list[list], features: tuple) -> object:
-        own = levels.pop()
-        again = [
+        student_levels = levels.pop()
+        classified = [
             [
-                replace(record, output=model.roi_head._bbox_forward(own, record.rois)['cls_score'])
+                replace(
+                    record,
+                    output=model.roi_head._bbox_forward(student_levels, record.rois)['cls_score'],
+                )
                 for record in stage
             ]
             for stage in captured
         ]
-        return compare(again, features)
+        return compare(classified, features)
 
     model.compare = classified_again
 

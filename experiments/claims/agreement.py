@@ -1,4 +1,4 @@
-"""Claim: what the ranking loss asks for agrees with what KL asks for."""
+"""Claim: the objective of the ranking loss agrees with that of KL."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ RATE, STEPS = 1.0, 200
 
 
 def limits(data: dict) -> str:
-    """Where the claim ends, and how far the descents from the student come.
+    """Return the limits of the claim, with the tau that the descents from the student reach.
 
     Args:
-        data: The claim's.
+        data: Data of the claim.
     """
-    base = next(term for found in data.values() for term in found['traces'] if 'T = ' in term)
+    traces = [measured['traces'] for measured in data.values()]
+    base = next(term for trace in traces for term in trace if 'T = ' in term)
     ends = {
-        term: ', '.join(f'{found["traces"][term]["tau"][-1]:.2f}' for found in data.values())
+        term: ', '.join(f'{trace[term]["tau"][-1]:.2f}' for trace in traces)
         for term in (base, 'rank')
     }
     steps = next(iter(data.values()))['traces'][base]['steps'][-1]
@@ -34,7 +35,7 @@ def limits(data: dict) -> str:
 
 
 def claim(sets: list[LogitSet]) -> Claim:
-    """Compare the gradients of both, and what descending the one does to the other.
+    """Compare the gradients of both, and measure each loss while the other one is descended.
 
     Args:
         sets: The logits; descent starts at the set's own student, and at the teacher.

@@ -1,4 +1,4 @@
-"""A claim, what was checked of it, and the verdict that follows."""
+"""A claim, its checks, and the verdict that follows from them."""
 
 from __future__ import annotations
 
@@ -13,34 +13,34 @@ class Check:
     """A number and the bound that the claim puts on it.
 
     Attributes:
-        what: What the number is.
-        value: As measured.
+        quantity: Name of the number.
+        value: The measured number.
         relation: ``'<='`` or ``'>='``.
-        bound: What a word like "almost none" is taken to mean; it decides.
+        bound: The number that we read a phrase like "almost none" as; it decides.
     """
 
-    what: str
+    quantity: str
     value: float
     relation: str
     bound: float
 
     @property
     def met(self) -> bool:
-        """Whether the number keeps within the bound; NaN never does."""
+        """Whether the number is within the bound; NaN never is."""
         return self.value <= self.bound if self.relation == '<=' else self.value >= self.bound
 
 
 @dataclass(frozen=True)
 class Claim:
-    """What is claimed, and what was found.
+    """A claim and its measurements.
 
     Attributes:
         key: Short name, also of its plot.
         statement: The claim, a sentence.
         source: Who claims it.
-        checks: What decides.
-        limits: What it does not say, or where it ends; a sentence or two.
-        data: Everything else that was measured, for tables and plots; of plain JSON types.
+        checks: They decide the verdict.
+        limits: What the claim does not cover; a sentence or two.
+        data: All other measurements, for tables and plots; of plain JSON types.
     """
 
     key: str
@@ -57,7 +57,7 @@ class Claim:
         return HOLDS if all(met) else PARTLY if any(met) else FAILS
 
     def record(self) -> dict[str, Any]:
-        """The claim as it goes into the JSON file."""
+        """Return the claim's entry in the JSON file."""
         return {
             'key': self.key,
             'statement': self.statement,
@@ -65,7 +65,7 @@ class Claim:
             'verdict': self.verdict,
             'checks': [
                 {
-                    'what': check.what,
+                    'what': check.quantity,
                     'value': check.value,
                     'relation': check.relation,
                     'bound': check.bound,
@@ -79,5 +79,5 @@ class Claim:
 
 
 def number(value: object) -> float:
-    """A measured value as the JSON file has it: six digits, which other machines reproduce."""
+    """Round a measured value for the JSON file: other machines reproduce six digits."""
     return float(f'{float(value):.6g}')

@@ -1,4 +1,4 @@
-"""Claim: the ranking loss gives a class its part whatever its probability."""
+"""Claim: the ranking loss gives every class a gradient, for any probability of the class."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NOISE = 0.1
 
 
 def variants() -> dict[str, Term]:
-    """The ranking losses that are compared: each surrogate, and what else may mend tanh."""
+    """Return the compared ranking losses: each surrogate, and other changes of tanh."""
     return {
         **{name: rank(surrogate=name) for name in SURROGATES},
         'tanh, k = 0.1': rank(steepness=0.1),
@@ -26,10 +26,10 @@ def variants() -> dict[str, Term]:
 
 
 def clustered() -> tuple[LogitSet, slice]:
-    """A right class, two like it, 78 wrong ones close together; the student is nearly right.
+    """Build a right class, two like it, 78 wrong ones close together, and a nearly right student.
 
     Returns:
-        The row, and the columns that are looked at.
+        The row, and the measured columns.
     """
     cluster = -6 + 0.5 * normal((78,), 'cluster')
     teacher = torch.cat([torch.tensor([14.0, 12.0, 10.0]).double(), cluster])[None]
@@ -38,14 +38,14 @@ def clustered() -> tuple[LogitSet, slice]:
 
 
 def isolated(gap: float = 22.0) -> tuple[LogitSet, slice]:
-    """Two likely classes and one alone, ``gap`` below them; the student has it 0.1 too high."""
+    """Build two likely classes and one ``gap`` below them, which the student has 0.1 too high."""
     teacher = torch.tensor([[0.0, -1.0, -1.0 - gap]], dtype=torch.float64)
     student = teacher + torch.tensor([0.0, 0.0, _NOISE])
     return _row('isolated', student, teacher), slice(2, None)
 
 
 def misordered(gap: float = 10.0) -> tuple[LogitSet, slice]:
-    """Two classes of four that the student has in the wrong order, by ``gap``."""
+    """Build four classes, two of which the student has in the wrong order, by ``gap``."""
     half = gap / 2
     teacher = torch.tensor([[half, -half, 0.2, -0.2]], dtype=torch.float64)
     student = torch.tensor([[-half, half, 0.2, -0.2]], dtype=torch.float64)
@@ -56,27 +56,27 @@ CASES = {'clustered': clustered, 'isolated': isolated, 'misordered': misordered}
 
 
 def mean_gradient(term: Term, case: tuple[LogitSet, slice]) -> float:
-    """Mean ``|gradient|`` on the columns that a case looks at."""
+    """Return the mean ``|gradient|`` on the measured columns of a case."""
     logits, columns = case
     return float(term.gradient(logits)[:, columns].abs().mean())
 
 
 def less_than_kd(term: Term, logits: LogitSet) -> float:
-    """Share of the unlikely channels that get less gradient from a term than from KL."""
+    """Return the share of the unlikely channels that get less gradient from a term than from KL."""
     less = term.gradient(logits).abs() < kd(logits).gradient(logits).abs()
     return float(less[logits.unlikely()].double().mean())
 
 
 def gaps_of_misordered(logits: LogitSet) -> Tensor:
-    """The student's gap of each pair that it has in another order than the teacher."""
+    """Return the student's gap of each pair that it orders differently from the teacher."""
     first, second = torch.triu_indices(logits.classes, logits.classes, 1)
-    ours = logits.student[:, first] - logits.student[:, second]
-    theirs = logits.teacher[:, first] - logits.teacher[:, second]
-    return ours[ours * theirs < 0].abs()
+    student_gaps = logits.student[:, first] - logits.student[:, second]
+    teacher_gaps = logits.teacher[:, first] - logits.teacher[:, second]
+    return student_gaps[student_gaps * teacher_gaps < 0].abs()
 
 
 def claim(sets: list[LogitSet]) -> Claim:
-    """Measure constructed rows, and how often real ones are like them.
+    """Measure constructed rows, and how often real rows are like them.
 
     Args:
         sets: The logits.

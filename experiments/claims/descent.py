@@ -1,4 +1,4 @@
-"""Descending a loss on the logits themselves, each row a run of its own."""
+"""Descends a loss on the logits themselves; every row is a run of its own."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from experiments.claims.terms import Term
 from mmdet_kdrank.ops import kendall_tau
 
 SAME_ORDER = 0.99
-"""Hard tau from which two rankings count as the same: one misordered pair in 200."""
+"""Rankings count as equal from this hard tau on: one misordered pair in 200."""
 SAME_DISTRIBUTION = 0.01
-"""KL, in nats, up to which two distributions count as the same."""
+"""Distributions count as equal up to this KL, in nats."""
 SAME_VALUES = 0.1
-"""Root mean square difference of centred logits up to which they count as the same."""
+"""Logits count as equal up to this root mean square difference, after centring."""
 
 
 @dataclass(frozen=True)
 class Descent:
-    """How the runs went.
+    """The course of the runs.
 
     Attributes:
-        steps: Numbers of the steps that were looked at.
-        tau: Mean hard Kendall coefficient with the teacher at each of them.
-        divergence: Mean KL from the teacher at each of them, in nats.
+        steps: Numbers of the measured steps.
+        tau: Mean hard Kendall coefficient with the teacher at these steps.
+        divergence: Mean KL from the teacher at these steps, in nats.
         end: The logits at the end, shape (N, C).
     """
 
@@ -37,7 +37,7 @@ class Descent:
     end: Tensor
 
     def trace(self) -> dict[str, list]:
-        """What is plotted, of plain JSON types."""
+        """Return the values to plot, as plain JSON types."""
         return {
             'steps': self.steps,
             'tau': [number(value) for value in self.tau],
@@ -46,21 +46,23 @@ class Descent:
 
 
 def random_start(logits: LogitSet) -> Tensor:
-    """Normal logits of unit variance, which know nothing of the teacher, shape (N, C)."""
+    """Return normal logits of unit variance, independent of the teacher, shape (N, C)."""
     return normal(logits.teacher.shape, f'start {logits.name}')
 
 
 def divergence(student: Tensor, logits: LogitSet) -> Tensor:
-    """KL from the teacher's to the student's distribution, in nats, shape (N,).
+    """Return KL from the teacher's to the student's distribution, in nats, shape (N,).
 
-    For sigmoid heads the sum over the classes of that between two coins.
+    For sigmoid heads it is the sum over the classes of the KL of two binary distributions.
     """
     if logits.activation == 'softmax':
-        ours, theirs = student.log_softmax(1), logits.teacher.log_softmax(1)
-        return (theirs.exp() * (theirs - ours)).sum(1)
-    pairs = [(student, logits.teacher), (-student, -logits.teacher)]
-    logs = [[torch.nn.functional.logsigmoid(side) for side in pair] for pair in pairs]
-    return sum((theirs.exp() * (theirs - ours)).sum(1) for ours, theirs in logs)
+        student_log, teacher_log = student.log_softmax(1), logits.teacher.log_softmax(1)
+        return (teacher_log.exp() * (teacher_log - student_log)).sum(1)
+    total = 0
+    for pair in ((student, logits.teacher), (-student, -logits.teacher)):
+        student_log, teacher_log = (torch.nn.functional.logsigmoid(side) for side in pair)
+        total = total + (teacher_log.exp() * (teacher_log - student_log)).sum(1)
+    return total
 
 
 def descend(
@@ -74,33 +76,33 @@ def descend(
         start: Shape (N, C).
         rate: Length of a step per unit of gradient; with ``adam`` its learning rate.
         steps: Their number.
-        adam: Adam in place of plain gradient descent, which hides how long the gradient is.
+        adam: Use Adam, whose steps do not depend on the length of the gradient.
     """
     student = start.clone().requires_grad_()
     optimizer = (torch.optim.Adam if adam else torch.optim.SGD)([student], lr=rate)
-    looks = sorted({round(steps ** (part / 24)) for part in range(25)} | {0})
+    measured_steps = sorted({round(steps ** (part / 24)) for part in range(25)} | {0})
     taus, divergences = [], []
     for step in range(steps + 1):
-        if step in looks:
-            now = student.detach()
-            taus.append(float(kendall_tau(now, logits.teacher, surrogate='sign').mean()))
-            divergences.append(float(divergence(now, logits).mean()))
+        if step in measured_steps:
+            current = student.detach()
+            taus.append(float(kendall_tau(current, logits.teacher, surrogate='sign').mean()))
+            divergences.append(float(divergence(current, logits).mean()))
         if step < steps:
             optimizer.zero_grad()
             term.values(student, logits).sum().backward()
             optimizer.step()
-    return Descent(looks, taus, divergences, student.detach())
+    return Descent(measured_steps, taus, divergences, student.detach())
 
 
 def shares_reached(end: Tensor, logits: LogitSet) -> tuple[float, float, float]:
-    """Share of the runs that ended at the teacher's order, its distribution, its logits.
+    """Return the shares of runs that ended at the teacher's order, distribution and logits.
 
     Args:
         end: Logits, shape (N, C).
         logits: The teacher.
 
     Returns:
-        In this order; logits may differ by a shift where a softmax does not see it.
+        Three shares, in this order; with a softmax, logits may differ by a shift.
     """
     tau = kendall_tau(end, logits.teacher, surrogate='sign')
     gap = end - logits.teacher
@@ -111,5 +113,5 @@ def shares_reached(end: Tensor, logits: LogitSet) -> tuple[float, float, float]:
         divergence(end, logits) <= SAME_DISTRIBUTION,
         gap.square().mean(1).sqrt() <= SAME_VALUES,
     )
-    order, distribution, values = (float(each.double().mean()) for each in reached)
+    order, distribution, values = (float(flags.double().mean()) for flags in reached)
     return order, distribution, values

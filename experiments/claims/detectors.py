@@ -20,11 +20,11 @@ from mmdet_kdrank.random_states import kept_random_states
 from mmdet_kdrank.structures.samples import DistillSamples
 
 _MOST = 5000
-"""Rows of each kind that are kept of a batch: dense heads have hundreds of thousands."""
+"""Most rows of each kind that are kept per batch: dense heads have hundreds of thousands."""
 
 
 class RowRecorder(nn.Module):
-    """An entry of ``distill_losses`` that keeps what it is shown."""
+    """An entry of ``distill_losses`` that keeps the samples it gets."""
 
     requires_samples = True
 
@@ -48,25 +48,25 @@ def trained_logits(
     batches: int = 40,
     seed: int = 0,
 ) -> list[LogitSet]:
-    """Let student and teacher classify what a training would sample on the val pictures.
+    """Return the logits of student and teacher that a training would compare on the val images.
 
-    Rows, classes and the teacher's input are the distiller's own: the student's sampled RoIs, or
+    Rows, classes and the teacher's input come from the distiller: the student's sampled RoIs, or
     its anchors with their assignment. Both run in eval mode.
 
     Args:
         student: Config with a ``val_dataloader`` that loads annotations, and its checkpoint.
-        teacher: What ``teacher.config`` and ``teacher.checkpoint`` take.
-        rows: At most so many of each kind, drawn at random.
-        batches: Of the loader, at most.
-        seed: Of the sampling.
+        teacher: Values of ``teacher.config`` and ``teacher.checkpoint``.
+        rows: Most rows of each kind, drawn at random.
+        batches: Most batches of the loader.
+        seed: Seed of the sampling.
 
     Returns:
-        ``'foreground'`` and ``'background'``, those of them that have rows.
+        The sets ``'foreground'`` and ``'background'``, if they have rows.
 
     Raises:
         CheckpointError: If the student's checkpoint does not fit its config.
         DataError: If no row has a label.
-        ArgumentError: If the student's head does not tell one label a row.
+        ArgumentError: If the student's head does not provide one label per row.
     """
     config, checkpoint = student
     register_all_modules(init_default_scope=True)
@@ -86,7 +86,7 @@ def trained_logits(
 
 
 def _distiller(config: Config, checkpoint: str, teacher: tuple[str | dict, str]) -> nn.Module:
-    # Its weights all come from the checkpoint, none from elsewhere.
+    # All of its weights come from the checkpoint.
     settings = distilling(without_weights(config.model), checkpoint)
     settings.teacher = dict(config=teacher[0], checkpoint=teacher[1])
     settings.distill_losses = dict(loss_recorder=dict(type=RowRecorder))
@@ -105,7 +105,7 @@ def _distiller(config: Config, checkpoint: str, teacher: tuple[str | dict, str])
 
 
 def _some(mask: Tensor, most: int) -> Tensor:
-    """Where a mask is true, or ``most`` such places drawn at random, in order."""
+    """Return the indices at which a mask is true, or ``most`` random ones of these, in order."""
     index = mask.nonzero()[:, 0]
     if len(index) > most:
         index = index[torch.randperm(len(index))[:most]].sort().values
@@ -124,7 +124,5 @@ def _drawn(seen: dict[str, list[DistillSamples]], rows: int) -> list[LogitSet]:
             logits = student[index].double(), teacher[index].double()
             sets.append(LogitSet(kind, *logits, labels[index], batches[0].activation))
     if not sets:
-        raise DataError(
-            'The val pictures gave no row with a label. Give a loader with annotations.'
-        )
+        raise DataError('The val images gave no row with a label. Give a loader with annotations.')
     return sets

@@ -1,4 +1,4 @@
-"""Claim: KL leaves the unlikely classes next to no gradient."""
+"""Claim: KL gives the unlikely classes almost no gradient."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ _LIKELY = 0.1
 
 
 def gradient_share(gradient: Tensor, logits: LogitSet) -> float:
-    """Part of the gradient that unlikely channels get, over their part of the channels.
+    """Return the share of the gradient that unlikely channels get, over their share of channels.
 
     Args:
         gradient: Shape (N, C).
         logits: The rows it belongs to.
 
     Returns:
-        Quotient of two shares, of the sum of ``|gradient|`` and of the number of channels: 1 is
-        their fair part, 0 nothing.
+        The share of the sum of ``|gradient|`` over the share of the number of channels. 1 is a
+        fair share, 0 is nothing.
     """
     unlikely = logits.unlikely()
     part = (gradient.abs() * unlikely).sum() / gradient.abs().sum()
@@ -31,18 +31,18 @@ def gradient_share(gradient: Tensor, logits: LogitSet) -> float:
 
 
 def gradient_slope(gradient: Tensor, logits: LogitSet) -> float:
-    """Slope of ``log |gradient|`` against ``log p`` by least squares.
+    """Return the slope of ``log |gradient|`` against ``log p``, by least squares.
 
     Args:
         gradient: Shape (N, C).
         logits: The rows it belongs to; channels of probability above 0.1 are left out.
 
     Returns:
-        1 where the gradient is proportional to the teacher's probability, 0 where it does not
-        depend on it.
+        1 if the gradient is proportional to the teacher's probability, 0 if it does not depend on
+        it.
     """
     probability = logits.probability()
-    # Below 1e-30 lie exact zeros, which have no logarithm.
+    # Exact zeros have no logarithm.
     kept = (probability < _LIKELY) & (gradient.abs() > 1e-30)
     x, y = probability[kept].log(), gradient[kept].abs().log()
     x, y = x - x.mean(), y - y.mean()
@@ -50,14 +50,14 @@ def gradient_slope(gradient: Tensor, logits: LogitSet) -> float:
 
 
 def by_decade(gradient: Tensor, logits: LogitSet) -> list[float | None]:
-    """Median ``|gradient|`` of the channels in each decade of the teacher's probability.
+    """Return the median ``|gradient|`` of the channels by decade of the teacher's probability.
 
     Args:
         gradient: Shape (N, C).
         logits: The rows it belongs to.
 
     Returns:
-        From [0.1, 1] down to below ``10^-(DECADES - 1)``; None where no channel lies.
+        From [0.1, 1] down to below ``10^-(DECADES - 1)``; None for a decade without channels.
     """
     decade = (-logits.probability().log10()).floor().clamp(0, DECADES - 1)
     parts = (gradient.abs()[decade == exponent] for exponent in range(DECADES))
@@ -65,13 +65,13 @@ def by_decade(gradient: Tensor, logits: LogitSet) -> list[float | None]:
 
 
 def claim(sets: list[LogitSet]) -> Claim:
-    """Measure where the gradient of each loss goes.
+    """Measure which classes get the gradient of each loss.
 
     Args:
-        sets: The logits; the student near the teacher is looked at beside each.
+        sets: The logits; each is also measured with a student near the teacher.
     """
     data, checks = {}, []
-    for logits in [each for pair in ((s, s.near()) for s in sets) for each in pair]:
+    for logits in [near_or_far for s in sets for near_or_far in (s, s.near())]:
         rows = {}
         for term in all_terms(logits):
             gradient = term.gradient(logits)

@@ -92,7 +92,7 @@ def draw_landscapes(sets: list[LogitSet], path: Path) -> None:
 
     Args:
         sets: The first row of the first is cut through.
-        path: Picture to write.
+        path: Image file to write.
     """
     planes = [three_classes(), slice_of(sets[0])]
     figure = Figure(figsize=(15, 7.6), layout='constrained')

@@ -31,8 +31,9 @@ def limits(data: dict) -> str:
     first = next(iter(data.values()))['terms']
     base = next(iter(first))
     steps = first[base]['steps'][-1]
-    orders = ', '.join(f'{100 * found["terms"][base]["order"]:.0f} %' for found in data.values())
-    values = max(term['values'] for found in data.values() for term in found['terms'].values())
+    terms = [measured['terms'] for measured in data.values()]
+    orders = ', '.join(f'{100 * by_term[base]["order"]:.0f} %' for by_term in terms)
+    values = max(term['values'] for by_term in terms for term in by_term.values())
     whose = f'At most {100 * values:.0f} % of the runs' if values else 'No run'
     return (
         'A row of logits has no poor optimum under KL, which is convex in them. After '
@@ -60,11 +61,11 @@ def claim(sets: list[LogitSet]) -> Claim:
             'rank, cosine': rank(form='cosine'),
             f'{name} + rank': together(logits),
         }
-        found = {}
+        measured = {}
         for key, term in terms.items():
             descent = descend(term, logits, random_start(logits), RATE, STEPS)
             order, distribution, values = shares_reached(descent.end, logits)
-            found[key] = {
+            measured[key] = {
                 **descent.trace(),
                 'order': number(order),
                 'distribution': number(distribution),
@@ -72,16 +73,16 @@ def claim(sets: list[LogitSet]) -> Claim:
                 'residual': number(residual(term, logits)),
             }
         soft = kendall_tau(logits.teacher, logits.teacher).mean()
-        data[logits.name] = {'terms': found, 'tau of the teacher with itself': number(soft)}
+        data[logits.name] = {'terms': measured, 'tau of the teacher with itself': number(soft)}
         for key in terms:
-            for goal, what in (
+            for goal, description in (
                 ('order', "the teacher's order"),
                 ('distribution', "the teacher's distribution"),
             ):
                 checks.append(
                     Check(
-                        f'{logits.name}: runs of {key} that end at {what}',
-                        found[key][goal],
+                        f'{logits.name}: runs of {key} that end at {description}',
+                        measured[key][goal],
                         '>=',
                         0.95,
                     )
@@ -89,7 +90,7 @@ def claim(sets: list[LogitSet]) -> Claim:
             checks.append(
                 Check(
                     f'{logits.name}: gradient of {key} at s = t, over that at the start',
-                    found[key]['residual'],
+                    measured[key]['residual'],
                     '<=',
                     0.02,
                 )

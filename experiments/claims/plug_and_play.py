@@ -124,14 +124,14 @@ def largest_gap(one: dict, other: dict) -> float:
         for name, value in one.items()
         for pair in zip(_tensors(value), _tensors(other[name]), strict=True)
     ]
-    return max(float((ours.double() - theirs.double()).abs().max()) for ours, theirs in pairs)
+    return max(float((left.double() - right.double()).abs().max()) for left, right in pairs)
 
 
 def _random_weights(model: dict, path: Path) -> str:
     torch.manual_seed(1)
     teacher: nn.Module = MODELS.build(ConfigDict(model))
     teacher.init_weights()
-    # A fresh head says nearly the same of all classes, and loss_kd would be 0 with anything.
+    # A fresh head gives nearly the same logits to all classes, so loss_kd would be about 0.
     teacher.roi_head.bbox_head.fc_cls.bias.data.normal_()
     torch.save(dict(state_dict=teacher.state_dict()), path)
     return str(path)

@@ -61,15 +61,15 @@ def limits(data: dict) -> str:
         data: The claim's.
     """
     turned, steadier, cases = 0, [], 0
-    for name, found in data.items():
-        for side, responses in found.items():
+    for name, by_side in data.items():
+        for side, responses in by_side.items():
             base = next(iter(responses))
-            (cosine, length), (ours, our_length) = map(
+            (cosine, length), (rank_cosine, rank_length) = map(
                 at_ends, (responses[base], responses['rank'])
             )
             cases += 1
-            turned += cosine < ours
-            if length < our_length:
+            turned += cosine < rank_cosine
+            if length < rank_length:
                 steadier.append(f'{name}, {side}')
     where = f' ({"; ".join(steadier)})' if steadier else ''
     return (
@@ -95,13 +95,13 @@ def claim(sets: list[LogitSet]) -> Claim:
             'rank, standardised': rank(standardize=True),
             'rank, k = 10': rank(steepness=10.0),
         }
-        found = {
+        by_side = {
             side: {name: response(term, logits, side) for name, term in terms.items()}
             for side in ('student', 'teacher')
         }
-        data[logits.name] = found
+        data[logits.name] = by_side
         for name, bound in (('rank', 0.7), ('rank, standardised', 0.99)):
-            for side, responses in found.items():
+            for side, responses in by_side.items():
                 cosine, length = at_ends(responses[name])
                 checks.append(
                     Check(

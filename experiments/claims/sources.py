@@ -64,7 +64,8 @@ def _of_demo(args: argparse.Namespace) -> tuple[list[LogitSet], dict[str, Any]]:
         for training in phase
     }
     student, teacher = trainings[ALONE], trainings[TEACHER]
-    missing = [each.checkpoint for each in (student, teacher) if not each.checkpoint.is_file()]
+    checkpoints = (student.checkpoint, teacher.checkpoint)
+    missing = [checkpoint for checkpoint in checkpoints if not checkpoint.is_file()]
     if missing:
         raise MissingFileError(
             f'{missing[0]} does not exist: no demo has left a trained pair. Run `make demo` (20 '
@@ -75,7 +76,7 @@ def _of_demo(args: argparse.Namespace) -> tuple[list[LogitSet], dict[str, Any]]:
         (student.settings, str(student.checkpoint)),
         (str(teacher.config), str(teacher.checkpoint)),
     )
-    return _trained(args, *pair, [str(each.config) for each in (student, teacher)])
+    return _trained(args, *pair, [str(student.config), str(teacher.config)])
 
 
 def _trained(
@@ -87,7 +88,7 @@ def _trained(
     with quiet():
         sets = trained_logits(student, tuple(teacher), args.rows, seed=args.seed)
     made = {
-        'source': 'rows that a distillation samples on the val pictures',
+        'source': 'rows that a distillation samples on the val images',
         'student': f'{Path(configs[0]).name}, {Path(student[1]).name}',
         'teacher': f'{Path(configs[1]).name}, {Path(teacher[1]).name}',
         'seed': args.seed,

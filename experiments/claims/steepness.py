@@ -33,7 +33,7 @@ def effect(logits: LogitSet, steepness: float) -> dict[str, float]:
     itself = kendall_tau(logits.teacher, logits.teacher, steepness=steepness)
     alike = torch.nn.functional.cosine_similarity(gradient, kd(logits).gradient(logits), eps=1e-30)
     learnt = descend(term, logits, random_start(logits), RATE, STEPS)
-    found = {
+    measured = {
         'steepness': steepness,
         'off the hard tau': (soft - hard).abs().mean(),
         'tau of the teacher with itself': itself.mean(),
@@ -43,7 +43,7 @@ def effect(logits: LogitSet, steepness: float) -> dict[str, float]:
         'cosine with KL': alike.mean(),
         'tau learnt': learnt.tau[-1],
     }
-    return {name: number(value) for name, value in found.items()}
+    return {name: number(value) for name, value in measured.items()}
 
 
 def claim(sets: list[LogitSet]) -> Claim:

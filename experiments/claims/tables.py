@@ -26,15 +26,15 @@ def _gradient(data: dict) -> str:
         markdown_table(
             [
                 'loss',
-                *(f'{name} ({cell(found["unlikely"])} unlikely)' for name, found in data.items()),
+                *(f'{name} ({cell(part["unlikely"])} unlikely)' for name, part in data.items()),
             ],
             [
                 [
                     name,
                     *(
-                        f'{cell(found["terms"][name]["share"])}, '
-                        f'{cell(found["terms"][name]["slope"])}'
-                        for found in data.values()
+                        f'{cell(measured["terms"][name]["share"])}, '
+                        f'{cell(measured["terms"][name]["slope"])}'
+                        for measured in data.values()
                     ),
                 ]
                 for name in names
@@ -72,12 +72,12 @@ def _counterexamples(data: dict) -> str:
     second = markdown_table(
         ['share of', *sets],
         [
-            [what, *(cell(found[what]) for found in sets.values())]
-            for what in ('misordered pairs', 'of these by more than 5')
+            [key, *(cell(measured[key]) for measured in sets.values())]
+            for key in ('misordered pairs', 'of these by more than 5')
         ]
         + [
             [f'unlikely classes with less gradient than from KL: {name}']
-            + [cell(found['less than KL'][name]) for found in sets.values()]
+            + [cell(measured['less than KL'][name]) for measured in sets.values()]
             for name in names[1:]
         ],
     )
@@ -92,7 +92,7 @@ _CASES = (
 
 
 def _scale(data: dict) -> str:
-    sides = [(name, side) for name, found in data.items() for side in found]
+    sides = [(name, side) for name, measured in data.items() for side in measured]
     return (
         'Logits x 1/4 and x 4: the lower cosine with the gradient at x 1, and the larger length of '
         'the gradient over the smaller.\n\n'
@@ -123,10 +123,10 @@ def _optima(data: dict) -> str:
                     name,
                     *(
                         ', '.join(
-                            cell(found['terms'][name][goal])
+                            cell(measured['terms'][name][goal])
                             for goal in ('order', 'distribution', 'values', 'residual')
                         )
-                        for found in data.values()
+                        for measured in data.values()
                     ),
                 ]
                 for name in next(iter(data.values()))['terms']

@@ -1,4 +1,4 @@
-"""The demo from command line to files."""
+"""The demo, from its command line to its files."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from mmdet_kdrank.runs.training_job import Training
 
 
 def run(plan: Plan, root: Path) -> list[Path]:
-    """Run what is missing of a demo.
+    """Run the parts of a demo that are not done yet.
 
     Args:
         plan: The demo.
@@ -31,8 +31,8 @@ def run(plan: Plan, root: Path) -> list[Path]:
         RunError: If another demo is running in the folder, or a training fails.
     """
     with exclusive(plan.folder) as lock:
-        fresh = write_shapes(plan.data, plan.pictures)
-        print(f'Pictures: {plan.data} ({"written" if fresh else "up to date"})', flush=True)
+        written = write_shapes(plan.data, plan.images)
+        print(f'Images: {plan.data} ({"written" if written else "up to date"})', flush=True)
         phases = plan.phases(root)
         for number, trainings in enumerate(phases, start=1):
             run_phase(f'[{number}/{len(phases)}]', trainings, root, lock)
@@ -43,13 +43,13 @@ def run_phase(title: str, trainings: list[Training], root: Path, lock: int) -> N
     """Run the trainings that are not done yet, at the same time.
 
     Args:
-        title: Head of the progress line.
-        trainings: Independent of each other.
+        title: Start of the progress line.
+        trainings: They are independent of each other.
         root: Checkout with ``tools/``.
-        lock: What :func:`~mmdet_kdrank.runs.exclusive` gave.
+        lock: The lock that :func:`~mmdet_kdrank.runs.exclusive` returned.
 
     Raises:
-        RunError: If one fails; the others are ended.
+        RunError: If one fails; the others are stopped.
     """
     for training in filter(Training.is_done, trainings):
         print(f'{title} {training.name}: kept from an earlier run', flush=True)
@@ -69,11 +69,11 @@ def main(root: Path, arguments: list[str] | None = None) -> int:
         Exit status.
     """
     parser = argparse.ArgumentParser(description='Teacher, students and their COCO mAP.')
-    parser.add_argument('--quick', action='store_true', help='the whole path in 3 minutes')
+    parser.add_argument('--quick', action='store_true', help='all steps, in 3 minutes')
     quick = parser.parse_args(arguments).quick
     started = time.monotonic()
     print(
-        'Quick demo: about 3 minutes on 2 cores. It shows the path; its figures mean nothing.'
+        'Quick demo: about 3 minutes on 2 cores. It runs all steps; its figures mean nothing.'
         if quick
         else 'Demo: four trainings, under 20 minutes on 2 cores.',
         flush=True,
@@ -85,12 +85,12 @@ def main(root: Path, arguments: list[str] | None = None) -> int:
         print(f'\n{error}', file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print('\nInterrupted. The same command goes on from here.', file=sys.stderr)
+        print('\nInterrupted. The same command continues from here.', file=sys.stderr)
         return 130
     for path in files:
         print(path)
     minutes, seconds = divmod(round(time.monotonic() - started), 60)
     print(f'Done in {minutes} min {seconds} s.')
     if quick:
-        print('These trainings were far too short: compare nothing here, run the full demo.')
+        print('These trainings were far too short to compare. Run the full demo for that.')
     return 0

@@ -1,4 +1,4 @@
-"""From finished trainings to a table, a JSON file, a picture and a plot."""
+"""Turns finished trainings into a table, a JSON file, an image of detections and a plot."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ from mmdet_kdrank.runs.scalars import (
 )
 from mmdet_kdrank.runs.training_job import Training
 
-_PICTURES = 4
+_SHOWN_IMAGES = 4
 _HEADER = ('one seed', 'mAP', 'AP50', 'tau', 'top-1', 's/iteration', 'iterations')
 _LEGEND = (
-    'mAP, AP50: COCO, on the val pictures. tau, top-1: agreement with the teacher in ranking the\n'
+    'mAP, AP50: COCO, on the val images. tau, top-1: agreement with the teacher in ranking the\n'
     'classes of the annotated val boxes (Kendall tau, 1 = same order; share with the same best).\n'
-    'One seed and few pictures: differences of a point or two between students prove nothing.'
+    'One seed and few images: differences of a point or two between students prove nothing.'
 )
 
 
 def write_report(plan: Plan, trainings: list[Training]) -> list[Path]:
-    """Evaluate what the trainings left, print the table and write the files.
+    """Evaluate the trained detectors, print the table and write the files.
 
     Args:
         plan: The demo.
@@ -50,7 +50,8 @@ def write_report(plan: Plan, trainings: list[Training]) -> list[Path]:
     by_name = {training.name: training for training in trainings}
     logs = {name: read_scalars(training.work_dir) for name, training in by_name.items()}
     with redirect_stdout(io.StringIO()):  # libraries announce each file they read
-        detectors = {name: _load(each, by_name[ALONE]) for name, each in by_name.items()}
+        student = by_name[ALONE]
+        detectors = {name: _load(training, student) for name, training in by_name.items()}
         loader = Runner.build_dataloader(by_name[TEACHER].settings.val_dataloader)
 
     rows = []
@@ -70,7 +71,7 @@ def write_report(plan: Plan, trainings: list[Training]) -> list[Path]:
         'rows': rows,
         'seed': plan.seed,
         'note': 'one seed',
-        'pictures': plan.pictures.manifest(),
+        'pictures': plan.images.manifest(),
         'settings': {name: training.settings.to_dict() for name, training in by_name.items()},
         **provenance(),
     }
@@ -116,7 +117,7 @@ def format_table(rows: list[dict]) -> str:
 
 
 def _load(training: Training, student: Training) -> BaseDetector:
-    """Load a checkpoint; that of a distilled student into the stock student's config."""
+    """Load a checkpoint; a distilled student is loaded into the stock student's config."""
     settings = training.settings if training.name == TEACHER else student.settings
     return init_detector(settings, str(training.checkpoint), palette='none', device='cpu')
 
@@ -124,15 +125,15 @@ def _load(training: Training, student: Training) -> BaseDetector:
 def _draw_detections(
     dataset: torch.utils.data.Dataset, detectors: dict[str, BaseDetector], path: Path
 ) -> None:
-    pictures, truth = [], []
+    images, truth = [], []
     columns: dict[str, list[InstanceData]] = {name: [] for name in detectors}
-    for index in range(min(_PICTURES, len(dataset))):
+    for index in range(min(_SHOWN_IMAGES, len(dataset))):
         data = dataset[index]
-        picture = data['inputs'].permute(1, 2, 0).numpy()
-        pictures.append(picture[..., ::-1].copy())
+        image = data['inputs'].permute(1, 2, 0).numpy()
+        images.append(image[..., ::-1].copy())
         boxes = data['data_samples'].gt_instances
         truth.append(InstanceData(bboxes=boxes.bboxes.tensor, labels=boxes.labels))
         for name, detector in detectors.items():
-            found = inference_detector(detector, data['data_samples'].img_path)
-            columns[name].append(found.pred_instances)
-    draw_gallery(pictures, {'ground truth': truth, **columns}, dataset.metainfo, path)
+            detected = inference_detector(detector, data['data_samples'].img_path)
+            columns[name].append(detected.pred_instances)
+    draw_gallery(images, {'ground truth': truth, **columns}, dataset.metainfo, path)

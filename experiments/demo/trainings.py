@@ -1,4 +1,4 @@
-"""What the demo trains, for how long, and in which order."""
+"""The trainings of the demo, their length and their order."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ class Plan:
     """Size of a demo.
 
     Args:
-        folder: Where everything is written.
-        pictures: The data set.
-        iterations: Of the teacher and of each student; None leaves what the configs say.
-        seed: Of every training.
+        folder: Folder of all results.
+        images: The data set.
+        iterations: Iterations of the teacher and of each student; None: as in the configs.
+        seed: Seed of every training.
     """
 
     folder: Path
-    pictures: ShapesSpec
+    images: ShapesSpec
     iterations: tuple[int, int] | None = None
     seed: int = 0
 
@@ -41,7 +41,7 @@ class Plan:
         return self.folder / 'shapes'
 
     def phases(self, root: Path) -> list[list[Training]]:
-        """List the trainings; those of one phase run side by side.
+        """List the trainings; those of one phase run at the same time.
 
         Args:
             root: Checkout with ``configs/`` and ``tools/``.
@@ -67,18 +67,18 @@ class Plan:
                 'model.teacher.config': str(teacher.config),
                 'model.teacher.checkpoint': str(teacher.checkpoint),
             }
-        depends = repr(self.pictures.manifest()) + (teacher.fingerprint if teacher else '')
+        depends = repr(self.images.manifest()) + (teacher.fingerprint if teacher else '')
         slug = name.replace(' + ', '-').replace(', ', '-').replace(' ', '-').lower()
         return Training(name, config, self.folder / slug, options, depends)
 
 
 def full_plan(root: Path) -> Plan:
-    """The demo of `make demo`: 20 minutes on two cores."""
-    # Four trainings in 20 minutes, and most of it for a teacher worth learning from.
+    """Return the demo of `make demo`: 20 minutes on two cores."""
+    # Four trainings in 20 minutes; most of that time trains a teacher that is good enough.
     return Plan(root / 'work_dirs' / 'demo', ShapesSpec(), iterations=(2600, 1500))
 
 
 def quick_plan(root: Path) -> Plan:
-    """The demo of `make demo QUICK=1`: the whole path, with figures that mean nothing."""
-    pictures = ShapesSpec(num_train=160, num_val=40)
-    return Plan(root / 'work_dirs' / 'demo-quick', pictures, iterations=(120, 100))
+    """Return the demo of `make demo QUICK=1`: all steps, with figures that mean nothing."""
+    images = ShapesSpec(num_train=160, num_val=40)
+    return Plan(root / 'work_dirs' / 'demo-quick', images, iterations=(120, 100))

@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from benchmarks.report.blocks import fill
 from benchmarks.script import ROOT
-from experiments.pages.picture import draw
+from experiments.pages.evidence import draw
 from mmdet_kdrank.compare.comparison_tables import (
     difference_cell,
     format_origin,
@@ -24,7 +24,7 @@ from mmdet_kdrank.files.markdown import markdown_table
 RESULTS = ROOT / 'docs' / 'reports' / 'data' / 'experiments'
 PAGES = (ROOT / 'docs' / 'reports' / 'experiments.md', ROOT / 'README.md')
 CLAIMS = ROOT / 'docs' / 'reports' / 'data' / 'claims.json'
-PICTURE = ROOT / 'docs' / 'reports' / 'images' / 'evidence.png'
+EVIDENCE_PLOT = ROOT / 'docs' / 'reports' / 'images' / 'evidence.png'
 FINAL = {'faster-rcnn': 'Faster R-CNN', 'retinanet': 'RetinaNet'}
 
 
@@ -114,12 +114,12 @@ def write(by_plan: Mapping[str, dict], pages: tuple[Path, ...] = PAGES) -> None:
         by_plan: Contents of ``results.json`` by the plan's name.
         pages: They are overwritten.
     """
-    made = makers(by_plan)
+    blocks = makers(by_plan)
     for page in pages:
-        page.write_text(fill(page.read_text(encoding='utf-8'), made), encoding='utf-8')
+        page.write_text(fill(page.read_text(encoding='utf-8'), blocks), encoding='utf-8')
 
 
 if __name__ == '__main__':
-    every = read_results()
-    write(every)
-    draw(json.loads(CLAIMS.read_text()), final_results(every), PICTURE)
+    all_results = read_results()
+    write(all_results)
+    draw(json.loads(CLAIMS.read_text()), final_results(all_results), EVIDENCE_PLOT)

@@ -114,5 +114,5 @@ def _update(student: nn.Module, log: dict) -> None:
 
 
 def _assert_finite(values: dict[str, Tensor]) -> None:
-    wrong = [name for name, value in values.items() if not value.isfinite().all()]
-    assert not wrong, f'not finite: {", ".join(wrong)}'
+    nonfinite = [name for name, value in values.items() if not value.isfinite().all()]
+    assert not nonfinite, f'not finite: {", ".join(nonfinite)}'

@@ -16,7 +16,7 @@ class Pull:
     """A gradient beside the detection losses'.
 
     Args:
-        ratio: Its norm over theirs.
+        ratio: Its norm over that of the detection losses.
         cosine: Of the angle between the two, in [-1, 1]: negative where they disagree.
     """
 
@@ -41,14 +41,14 @@ def class_gradient(
     """
     if not value.requires_grad or not tensors:
         return None
-    found = torch.autograd.grad(value * scale, tensors, retain_graph=True, allow_unused=True)
-    if all(gradient is None for gradient in found):
+    gradients = torch.autograd.grad(value * scale, tensors, retain_graph=True, allow_unused=True)
+    if all(gradient is None for gradient in gradients):
         return None
     # A gradient is laid out like its tensor, and never turned into logits.
     layout = replace(output, kind='joint')
     whole = [
         torch.zeros_like(tensor) if gradient is None else gradient
-        for gradient, tensor in zip(found, tensors, strict=True)
+        for gradient, tensor in zip(gradients, tensors, strict=True)
     ]
     return [(layout.rows(g) if g.dim() == 4 else layout.logits(g)).float() for g in whole]
 
@@ -57,12 +57,12 @@ def pull(gradient: Sequence[Tensor] | None, detection: Sequence[Tensor] | None) 
     """Compare two gradients at the same tensors; None where one is missing, zero or not finite."""
     if gradient is None or detection is None:
         return None
-    ours, theirs = _norm(gradient), _norm(detection)
-    if not (0 < ours < torch.inf and 0 < theirs < torch.inf):
+    norm, detection_norm = _norm(gradient), _norm(detection)
+    if not (0 < norm < torch.inf and 0 < detection_norm < torch.inf):
         return None
     pairs = zip(gradient, detection, strict=True)
     inner = sum(float((a * b).sum(dtype=torch.float64)) for a, b in pairs)
-    return Pull(ratio=ours / theirs, cosine=inner / (ours * theirs))
+    return Pull(ratio=norm / detection_norm, cosine=inner / (norm * detection_norm))
 
 
 def _norm(gradient: Sequence[Tensor]) -> float:

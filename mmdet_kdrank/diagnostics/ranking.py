@@ -98,8 +98,8 @@ def top_overlap(student: Tensor, teacher: Tensor, k: int) -> Tensor:
         >>> top_overlap(torch.tensor([[3.0, 2, 1]]), torch.tensor([[3.0, 1, 2]]), 2)
         tensor([0.5000])
     """
-    ours, theirs = (logits.topk(k, dim=1).indices for logits in (student, teacher))
-    return (ours[:, :, None] == theirs[:, None, :]).any(2).float().mean(1)
+    student_top, teacher_top = (logits.topk(k, dim=1).indices for logits in (student, teacher))
+    return (student_top[:, :, None] == teacher_top[:, None, :]).any(2).float().mean(1)
 
 
 def _means(values: Tensor, group: Tensor, count: int) -> list[Mean]:

@@ -68,7 +68,7 @@ def test_given_python_that_is_not_there(tmp_path):
     fake(tmp_path, 'python3.12', 'echo fits')
     result = find(tmp_path, given='/no/python')
     assert result.returncode == 1
-    assert 'PYTHON=/no/python, which is not there' in result.stderr
+    assert 'PYTHON=/no/python, which does not exist' in result.stderr
 
 
 def test_unknown_stack(tmp_path):

@@ -14,7 +14,7 @@ def calls(tmp_path, monkeypatch):
     ran = []
     monkeypatch.setattr(steps, 'fingerprint', lambda *args: 'abc')
     monkeypatch.delenv('FORCE_CUDA', raising=False)
-    for name in ('_preflight', '_install_pins', 'mend_opencv'):
+    for name in ('_preflight', '_install_pins', 'fix_opencv'):
         monkeypatch.setattr(steps, name, lambda *args, name=name: ran.append(name))
     monkeypatch.setattr(steps, 'create_venv', lambda venv: (ran.append('venv'), venv.mkdir()))
     monkeypatch.setattr(steps, '_install_mmcv', lambda *args: ran.append('mmcv') or 'cpu')
@@ -25,7 +25,7 @@ def calls(tmp_path, monkeypatch):
 def test_second_set_up_does_nothing(tmp_path, calls):
     venv = tmp_path / '.venv'
     steps.set_up(tmp_path, 'modern', venv)
-    assert calls == ['_preflight', 'venv', '_install_pins', 'mend_opencv', 'mmcv', 'package']
+    assert calls == ['_preflight', 'venv', '_install_pins', 'fix_opencv', 'mmcv', 'package']
     assert stamp.read(venv) == Stamp('abc', 'cpu')
     steps.set_up(tmp_path, 'modern', venv)
     assert len(calls) == 6
@@ -64,7 +64,7 @@ def fake_import(monkeypatch, returncode, stderr):
 def test_opencv_without_libgl_becomes_headless(tmp_path, monkeypatch, capsys):
     error = 'Traceback\nImportError: libGL.so.1: cannot open shared object file'
     ran = fake_import(monkeypatch, 1, error)
-    steps.mend_opencv(tmp_path)
+    steps.fix_opencv(tmp_path)
     assert [args[0] for args in ran] == ['uninstall', 'install']
     assert ran[1][-1] == 'opencv-python-headless==5.0.0.93'
     out = capsys.readouterr().out
@@ -73,13 +73,13 @@ def test_opencv_without_libgl_becomes_headless(tmp_path, monkeypatch, capsys):
 
 def test_opencv_that_works_is_left_alone(tmp_path, monkeypatch):
     assert fake_import(monkeypatch, 0, '') == []
-    steps.mend_opencv(tmp_path)
+    steps.fix_opencv(tmp_path)
 
 
 def test_opencv_broken_otherwise_is_an_error(tmp_path, monkeypatch):
     fake_import(monkeypatch, 1, 'ImportError: numpy.core.multiarray failed to import')
     with pytest.raises(SetupError, match='numpy.core.multiarray failed'):
-        steps.mend_opencv(tmp_path)
+        steps.fix_opencv(tmp_path)
 
 
 @pytest.mark.slow

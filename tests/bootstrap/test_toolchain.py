@@ -21,7 +21,7 @@ CPU_TORCH = Torch('2.11.0+cpu', None)
         (CARD, '13.0', None, 'cu130-9.0', ''),
         (CARD, '13.0', '1', 'cu130-9.0', ''),
         (CARD, '13.0', '0', 'cpu', ''),
-        (CARD, None, None, 'cpu', 'a card but no CUDA 13.0 toolkit (nvcc: none)'),
+        (CARD, None, None, 'cpu', 'a GPU but no CUDA 13.0 toolkit (nvcc: none)'),
         (CARD, '12.4', None, 'cpu', 'nvcc: 12.4'),
     ],
 )

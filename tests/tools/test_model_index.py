@@ -90,5 +90,7 @@ def test_follows_the_configs(checkout):
 
 def test_asks_for_the_name_of_a_folder_of_our_own(checkout):
     (checkout / 'configs/shapes').rename(checkout / 'configs/novelty')
-    with pytest.raises(FileNotFoundError, match='configs/novelty has no namesake.*OWN_FOLDERS'):
+    with pytest.raises(
+        FileNotFoundError, match='no folder novelty with .*configs/novelty to OWN_FOLD'
+    ):
         update(checkout)

@@ -16,8 +16,8 @@ def draw(record: dict, path: Path) -> None:
     """Draw the gradient against the gap for KL and each ranking loss.
 
     Args:
-        record: Of the claim.
-        path: Picture to write.
+        record: Record of the claim.
+        path: Image file to write.
     """
     data = record['data']
     figure, rows = panels(1, len(_TITLES), width=5.6, height=4)

@@ -13,8 +13,8 @@ def draw(record: dict, path: Path) -> None:
     """Draw a column a set: the gradient by decade of probability, and the part unlikely ones get.
 
     Args:
-        record: Of the claim.
-        path: Picture to write.
+        record: Record of the claim.
+        path: Image file to write.
     """
     data = {name: measured for name, measured in record['data'].items() if 'near' not in name}
     draw_by_set(data, path, _draw_set)

@@ -11,8 +11,8 @@ def draw(record: dict, path: Path) -> None:
     """Draw a column a set: tau and KL along the runs.
 
     Args:
-        record: Of the claim.
-        path: Picture to write.
+        record: Record of the claim.
+        path: Image file to write.
     """
     traces = {name: measured['terms'] for name, measured in record['data'].items()}
     draw_by_set(traces, path, draw_descents)

@@ -13,8 +13,8 @@ def draw(record: dict, path: Path) -> None:
     """Draw a column a set: the part by weight, and tau among unlikely classes after descent.
 
     Args:
-        record: Of the claim.
-        path: Picture to write.
+        record: Record of the claim.
+        path: Image file to write.
     """
     draw_by_set(record['data'], path, _draw_set)
 

@@ -1,4 +1,4 @@
-"""What the steepness changes."""
+"""Draws what the steepness changes."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ _PANELS = {
 
 
 def draw(record: dict, path: Path) -> None:
-    """Draw a panel a quantity, with a line a set.
+    """Draw a panel for each quantity, with a line for each set.
 
     Args:
-        record: Of the claim.
-        path: Picture to write.
+        record: Record of the claim.
+        path: Image file to write.
     """
     figure, rows = panels(2, 2)
     for axes, (quantity, title) in zip(rows.flat, _PANELS.items(), strict=True):
-        for number, (name, found) in enumerate(record['data'].items()):
-            measured = [(row['steepness'], row[quantity]) for row in found]
+        for number, (name, rows_of_set) in enumerate(record['data'].items()):
+            measured = [(row['steepness'], row[quantity]) for row in rows_of_set]
             points(axes, measured, color=f'C{number}', label=name)
         axes.set(xscale='log', ylim=(0, None))
         titled(axes, title, 'steepness k', '')

@@ -1,4 +1,4 @@
-"""What the plots share."""
+"""Style and helpers that the plots share."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-# Okabe and Ito's, which colour-blind readers tell apart.
+# Colours of Okabe and Ito, which colour-blind readers can distinguish.
 _BLUES = {'1': '#0072B2', '2': '#56B4E9', '4': '#9AD1F0'}
 _COLOURS = {
     'MSE': '#E69F00',
@@ -30,19 +30,19 @@ _FROM_TEACHER = ', from the teacher'
 
 
 def colour(term: str) -> str:
-    """The colour that a term has in every plot."""
+    """Return the colour that a term has in every plot."""
     if term.endswith('+ rank'):
         return '#000000'
     return _COLOURS.get(term) or _BLUES.get(term.rsplit('T = ', 1)[-1], _BLUES['1'])
 
 
 def panels(rows: int, columns: int, width: float = 4.2, height: float = 3.6) -> tuple:
-    """A figure, and its axes as a list of rows."""
+    """Return a figure, and its axes as a list of rows."""
     figure = Figure(figsize=(width * columns, height * rows), layout='constrained')
     axes = figure.subplots(rows, columns, squeeze=False)
-    for each in axes.flat:
-        each.spines[['top', 'right']].set_visible(False)
-        each.grid(alpha=0.25, lw=0.6)
+    for panel in axes.flat:
+        panel.spines[['top', 'right']].set_visible(False)
+        panel.grid(alpha=0.25, lw=0.6)
     return figure, axes
 
 
@@ -54,19 +54,19 @@ def titled(axes: Axes, title: str, x: str, y: str) -> None:
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write the picture."""
+    """Write the figure."""
     figure.savefig(path, dpi=90)
 
 
 def draw_by_set(
     data: Mapping[str, dict], path: Path, draw: Callable[[Axes, Axes, str, dict], None]
 ) -> None:
-    """Draw a column of two panels a set.
+    """Draw a column of two panels for each set.
 
     Args:
-        data: What was measured, by the name of the set.
-        path: Picture to write.
-        draw: Takes the upper panel, the lower one, the name and what was measured.
+        data: Measurements by the name of the set.
+        path: Image file to write.
+        draw: Called with the upper panel, the lower panel, the name and the measurements.
     """
     figure, rows = panels(2, len(data))
     for (name, measured), upper, lower in zip(data.items(), *rows, strict=True):

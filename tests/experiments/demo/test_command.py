@@ -23,18 +23,18 @@ def test_ends_with_the_paths_and_the_time(done, tmp_path, capsys):
     out = capsys.readouterr().out
     assert f'{tmp_path}/results.json\nDone in 0 min' in out
     assert done[0].folder == tmp_path / 'work_dirs' / 'demo'
-    assert 'compare nothing' not in out
+    assert 'far too short' not in out
 
 
 def test_quick_says_that_its_figures_mean_nothing(done, tmp_path, capsys):
     assert module.main(tmp_path, ['--quick']) == 0
     assert done[0].folder == tmp_path / 'work_dirs' / 'demo-quick'
-    assert capsys.readouterr().out.rstrip().endswith('run the full demo.')
+    assert capsys.readouterr().out.rstrip().endswith('Run the full demo for that.')
 
 
 @pytest.mark.parametrize(
     'error, status, words',
-    [(RunError('disk full'), 1, 'disk full'), (KeyboardInterrupt(), 130, 'goes on from here')],
+    [(RunError('disk full'), 1, 'disk full'), (KeyboardInterrupt(), 130, 'continues from here')],
 )
 def test_end_without_results_is_told_and_has_a_status(
     monkeypatch, tmp_path, capsys, error, status, words

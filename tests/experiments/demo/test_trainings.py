@@ -70,7 +70,7 @@ def test_changed_teacher_retrains_its_students(change):
 
 def test_other_pictures_retrain_everything():
     plan = full_plan(ROOT)
-    other = trainings(replace(plan, pictures=replace(plan.pictures, seed=9)))
+    other = trainings(replace(plan, images=replace(plan.images, seed=9)))
     assert all(
         each.fingerprint != other[name].fingerprint for name, each in trainings(plan).items()
     )

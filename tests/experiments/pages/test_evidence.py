@@ -4,14 +4,14 @@ import json
 import pytest
 from PIL import Image
 
+from experiments.pages.evidence import draw
 from experiments.pages.page import CLAIMS, final_results, read_results
-from experiments.pages.picture import draw
 
 
 @pytest.fixture
 def drawn(tmp_path):
     def make(several):
-        path = tmp_path / 'picture.png'
+        path = tmp_path / 'evidence.png'
         draw(json.loads(CLAIMS.read_text()), several, path)
         with Image.open(path) as image:
             return image.size, image.tobytes()

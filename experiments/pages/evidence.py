@@ -1,4 +1,4 @@
-"""The README's picture: why one would rank, and whether it helped."""
+"""Draws the README's plot: why ranking can help, and whether it did."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,27 +15,29 @@ def draw(claims: Mapping, several: Mapping[str, dict], path: Path) -> None:
     Args:
         claims: Content of ``docs/reports/data/claims.json``.
         several: Contents of ``results.json`` by the title of their panels.
-        path: Picture file to write.
+        path: Image file to write.
     """
     figure = Figure(figsize=(10, 2.7), layout='constrained')
-    why, *whether = figure.subplots(
+    gradient_panel, *map_panels = figure.subplots(
         1, 1 + len(several), gridspec_kw={'width_ratios': [1.4] + [1] * len(several)}
     )
-    record = next(each for each in claims['claims'] if each['key'] == 'gradient')
+    record = next(claim for claim in claims['claims'] if claim['key'] == 'gradient')
     for term, colour in _TERMS.items():
         # By decade of the probability; those without a class are None.
         decades = record['data']['foreground']['terms'][term]['decades']
         points = [(10.0 ** -(n + 0.5), value) for n, value in enumerate(decades) if value]
-        why.plot(*zip(*points, strict=True), 'o-', markersize=3, color=colour, label=term)
-    why.set(
+        gradient_panel.plot(
+            *zip(*points, strict=True), 'o-', markersize=3, color=colour, label=term
+        )
+    gradient_panel.set(
         xscale='log',
         yscale='log',
         xlabel="teacher's probability of a class",
         title='median |gradient| at its logit',
     )
-    why.invert_xaxis()
-    why.legend(fontsize=8)
-    for axis, (title, results) in zip(whether, several.items(), strict=True):
+    gradient_panel.invert_xaxis()
+    gradient_panel.legend(fontsize=8)
+    for axis, (title, results) in zip(map_panels, several.items(), strict=True):
         for column, (name, colour) in enumerate(_VARIANTS.items()):
             runs = [100 * run['mAP'] for run in results['variants'][name]['runs'].values()]
             axis.plot([column] * len(runs), runs, 'o', markersize=3, color=colour, alpha=0.5)
