@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from mmdet_kdrank.checkpoints.safe_globals import (
+from mmdet_kdrank.checkpoints.stand_ins import (
     StoredArray,
     StoredDtype,
     StoredHistoryBuffer,

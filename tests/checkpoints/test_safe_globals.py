@@ -14,15 +14,17 @@ from mmengine.logging import HistoryBuffer
 from mmdet_kdrank.checkpoints.loading import load_checkpoint
 from mmdet_kdrank.checkpoints.restricted_pickle import restricted_pickle
 from mmdet_kdrank.checkpoints.safe_globals import (
-    StoredArray,
-    StoredDtype,
-    StoredHistoryBuffer,
     allowed_names,
     empty_array,
     history_statistic,
     latin1,
     no_bytes,
     number,
+)
+from mmdet_kdrank.checkpoints.stand_ins import (
+    StoredArray,
+    StoredDtype,
+    StoredHistoryBuffer,
     number_dtype,
 )
 from tests.pickles import SCALAR, Reduced, array
