@@ -1,1 +1,1 @@
-"""What goes on in an iteration of distillation: who causes the losses, and whom they obey."""
+"""Measuring an iteration of distillation: where the losses come from, and their gradients."""

@@ -1,4 +1,4 @@
-"""How strongly, and in which direction, losses pull at the class logits."""
+"""Size and direction of the gradients of losses at the class logits."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from mmdet_kdrank.heads.class_output import ClassOutput
 
 @dataclass(frozen=True)
 class Pull:
-    """A gradient beside the detection losses'.
+    """A gradient, compared with that of the detection losses.
 
     Args:
-        ratio: Its norm over that of the detection losses.
-        cosine: Of the angle between the two, in [-1, 1]: negative where they disagree.
+        ratio: Its norm divided by the norm of the detection losses' gradient.
+        cosine: Cosine of the angle between the two, in [-1, 1]; negative if they disagree.
     """
 
     ratio: float
@@ -27,17 +27,16 @@ class Pull:
 def class_gradient(
     value: Tensor, output: ClassOutput, tensors: Sequence[Tensor], scale: float = 1.0
 ) -> list[Tensor] | None:
-    """Gradient of a loss at the class part of a head's outputs. The graph stays.
+    """Return the gradient of a loss at the class part of a head's outputs, and keep the graph.
 
     Args:
         value: A loss, a scalar.
-        output: What of the tensors is the classes.
+        output: Declaration of the class output in the tensors.
         tensors: Class maps (B, A * values, H, W), or RoIs (N, values).
         scale: Factor on the gradient, against underflow in half precision.
 
     Returns:
-        One each, in float32, (..., channels); None where the loss does not
-        depend on any of them.
+        One gradient a tensor, in float32, (..., channels). None if the loss depends on no tensor.
     """
     if not value.requires_grad or not tensors:
         return None
@@ -54,7 +53,7 @@ def class_gradient(
 
 
 def pull(gradient: Sequence[Tensor] | None, detection: Sequence[Tensor] | None) -> Pull | None:
-    """Compare two gradients at the same tensors; None where one is missing, zero or not finite."""
+    """Compare two gradients at the same tensors; None if one is missing, zero or not finite."""
     if gradient is None or detection is None:
         return None
     norm, detection_norm = _norm(gradient), _norm(detection)

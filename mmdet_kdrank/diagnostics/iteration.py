@@ -1,4 +1,4 @@
-"""Looking on while a distilling detector computes the losses of one iteration."""
+"""Measuring a distilling detector while it computes the losses of one iteration."""
 
 from __future__ import annotations
 
@@ -22,16 +22,15 @@ from mmdet_kdrank.structures.samples import DistillSamples
 
 @dataclass
 class IterationWatch:
-    """Measures one iteration, in the middle of it, from what is computed anyway.
+    """Measures one iteration from values that it computes anyway.
 
-    Nothing of the training depends on it: no ``.grad`` is touched, and the random states are as
-    before afterwards.
+    The training stays the same: no ``.grad`` changes, and the random states stay as they were.
 
     Args:
         model: The detector.
         edges: Bounds between the intervals of the teacher's score.
         topk: The k of the agreement at the top.
-        scale: Factor on losses whose gradient is taken, as of a gradient scaler.
+        scale: Factor on losses before their gradient is taken, such as that of a gradient scaler.
     """
 
     model: DistillMixin
@@ -43,7 +42,7 @@ class IterationWatch:
 
     @contextmanager
     def watch(self) -> Iterator[dict[str, float]]:
-        """Open a context of one call of the model's ``loss``; yields what is measured, by name."""
+        """Measure one call of the model's ``loss``; the values are yielded by name."""
         with ExitStack() as stack:
             for owner, name, observer in (
                 (self.model.distill_terms, 'head_losses', lambda *call: self._heads.append(call)),
@@ -61,7 +60,7 @@ class IterationWatch:
                     self._measure_shares(head, chosen, arguments['avg_factor'], values)
                     self._measure_ranking(head.prefix, chosen)
                 self._measure_gradients(head, values, detection)
-        # They hold the graph of the iteration.
+        # The heads hold the graph of the iteration.
         self._heads = []
 
     def _measure_shares(

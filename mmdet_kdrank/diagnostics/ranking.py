@@ -1,4 +1,4 @@
-"""How alike two sets of logits rank the classes: by class, by confidence, and at the top."""
+"""Agreement of two sets of logits on the order of classes: by class, by score, at the top."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from torch import Tensor
 from mmdet_kdrank.ops.agreement import row_agreement
 
 MAX_PAIRS = 1 << 28
-"""Pairs of classes that are compared: beyond them rows are left out, at even distances."""
+"""Largest number of pairs of classes to compare; with more, only every n-th row counts."""
 
 
 @dataclass(frozen=True)
 class Mean:
-    """A mean and the number of rows that it is over; NaN over none."""
+    """A mean and its number of rows; NaN without rows."""
 
     value: float
     rows: int
@@ -58,18 +58,17 @@ def ranking(
         student: Student logits, (N, C), C at least 2.
         teacher: Teacher logits, (N, C).
         score: The teacher's confidence in each row, (N,), in [0, 1].
-        labels: Class of each row, (N,), int64; others than 0 to
-            ``num_classes - 1`` count in no class.
+        labels: Class of each row, (N,), int64; only 0 to ``num_classes - 1`` count.
         num_classes: Number of classes.
         edges: Rising bounds between the intervals of the score.
-        topk: The k of the agreement at the top; those over C are left out.
+        topk: Values of k for the agreement at the top; those over C are left out.
 
     Returns:
-        Means over the rows, NaN over none.
+        Means over the rows, NaN without rows.
     """
     stride = -(-len(student) // max(1, MAX_PAIRS // student.shape[1] ** 2)) or 1
     student, teacher = student.detach()[::stride], teacher[::stride]
-    # On the CPU from here on: sums by group are not deterministic on a GPU.
+    # Sums by group are not deterministic on a GPU, so they are computed on the CPU.
     tau = row_agreement(student, teacher)[0].double().cpu()
     interval = torch.bucketize(score[::stride].float().cpu(), torch.tensor(edges), right=True)
     by_class = [] if labels is None else _means(tau, labels[::stride].cpu(), num_classes)
@@ -84,15 +83,12 @@ def ranking(
 
 
 def top_overlap(student: Tensor, teacher: Tensor, k: int) -> Tensor:
-    """Share of the k best classes that two rows of logits have in common.
+    """Return the share of the k best classes that two rows of logits have in common, (N,).
 
     Args:
         student: Logits, (N, C).
         teacher: Logits, (N, C).
-        k: From 1 to C.
-
-    Returns:
-        (N,), in [0, 1].
+        k: Number of classes, from 1 to C.
 
     Example:
         >>> top_overlap(torch.tensor([[3.0, 2, 1]]), torch.tensor([[3.0, 1, 2]]), 2)

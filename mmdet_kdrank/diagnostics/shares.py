@@ -1,4 +1,4 @@
-"""Which rows a distillation loss comes from."""
+"""Shares of groups of rows in a distillation loss."""
 
 from __future__ import annotations
 
@@ -10,16 +10,15 @@ from mmdet_kdrank.structures.samples import DistillSamples
 
 
 def row_groups(chosen: DistillSamples) -> dict[str, Tensor]:
-    """Masks of the groups of rows that a loss is split into.
+    """Return masks of the groups of rows that a loss is split into, (N,), bool.
 
     Args:
         chosen: N rows.
 
     Returns:
-        ``foreground`` and ``background`` by the student's own assignment, where
-        its head tells it, and ``level0``, ``level1``, … of a dense head; each (N,), bool. A row
-        that the assignment ignores, or of a class that the teacher does not know, is in neither of
-        the first two.
+        ``foreground`` and ``background`` by the student's own assignment, if its head gives it, and
+        ``level0``, ``level1``, … of a dense head. Ignored rows, and rows of a class that the
+        teacher does not know, are in neither of the first two.
     """
     groups = {}
     if chosen.labels is not None:
@@ -38,20 +37,17 @@ def loss_shares(
     avg_factor: float,
     groups: dict[str, Tensor],
 ) -> dict[str, Tensor]:
-    """Return what groups of rows contribute to the value of a loss.
+    """Return the value that each group of rows adds to a loss.
 
-    The loss is computed again for each group, with the weights of all other rows at 0 and the
-    normaliser of all: values of groups that are a partition add up to that of all rows. A loss that
-    takes no weights gets the group's rows alone.
+    The loss is computed again for each group, with weight 0 for the other rows and the normaliser
+    of all rows. So the values of a partition add up to the value of all rows. A loss that takes no
+    weights gets the rows of the group alone.
 
     Args:
         entry: An entry of ``distill_losses`` whose rows stand alone.
         chosen: The N rows that the selector chose.
         avg_factor: The normaliser.
-        groups: Masks, (N,), bool.
-
-    Returns:
-        A value each.
+        groups: Masks by name, (N,), bool.
     """
     return {
         group: entry(chosen, entry.only(chosen, mask), avg_factor) for group, mask in groups.items()

@@ -2,52 +2,55 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
 
+from mmdet.registry import MODELS
 from mmdet.structures import DetDataSample
 from mmengine.logging import print_log
 from torch import Tensor, nn
 
 from mmdet_kdrank.distillers.distill_terms import DistilledHead, DistillTerms
 from mmdet_kdrank.distillers.session import HeadPair, TeacherSession
-from mmdet_kdrank.distillers.student_class import check_arguments, student_class
 from mmdet_kdrank.distributed import on_all_ranks
+from mmdet_kdrank.errors import ArgumentError, ArgumentTypeError, UnknownNameError
+from mmdet_kdrank.heads.declarations import reason_against
 from mmdet_kdrank.structures.ground_truth import GroundTruth
+
+OWN_DETECTOR = {'TridentRoIHead': 'TridentFasterRCNN'}
+"""Heads of MMDetection that need a detector of their own, although its arguments are the same."""
 
 
 class DistillMixin:
-    """A detector that learns from a teacher beside its own losses.
+    """A detector that learns from a teacher in addition to its own losses.
 
-    Put before a detector class. The student's forward is the detector's own, run once; its class
-    logits are captured on the way and compared with the teacher's on the same RoIs or anchors.
+    It stands before a detector class among the bases. The student's forward stays the detector's
+    own and runs once. Its class logits are captured during the forward, and compared with the
+    teacher's on the same RoIs or anchors.
 
     Args:
         teacher: ``config``, ``checkpoint`` and optionally ``channels_last`` and ``verify``
-            (see :class:`TeacherSource`). Nothing is read before training starts.
-        distill_losses: Configs of registered losses, called as
-            ``loss(pred, soft_label, weight=…, avg_factor=…)`` on the rows that the selector chose
-            (one that takes no weights: see
-            :class:`~mmdet_kdrank.distillers.entries.MeanEntry`); those with ``requires_samples =
-            True`` as ``loss(samples)`` on all rows (:func:`align_samples`), with boxes and ground
-            truth if ``requires_boxes = True``. A key is the loss's name in the log and must contain
-            ``loss``.
-        distill_features: Configs of registered losses on the necks'
-            levels, called as ``loss(student_levels, teacher_levels)``; keys as above.
-        student_type: The student's own detector class. Defaults to MMDetection's
-            base class of the family.
-        selector: Which RoIs or anchors count, a selector of ``TASK_UTILS``.
+            (see :class:`TeacherSource`). No file is read before training starts.
+        distill_losses: Configs of registered losses on class logits, by their names in the log. A
+            name must contain ``loss``. :mod:`~mmdet_kdrank.distillers.entries` describes how
+            losses are called. Those with ``requires_boxes = True`` also get boxes and ground truth.
+        distill_features: Configs of registered losses on the levels of the necks, by name. They
+            are called as ``loss(student_levels, teacher_levels)``.
+        student_type: The student's own detector class. Defaults to MMDetection's base class of the
+            family.
+        selector: Config of the selector, from ``TASK_UTILS``, that chooses the RoIs or anchors.
         channels: ``'all'``, or ``'foreground'`` to leave the background channel out.
-        on_nonfinite: ``'raise'``, or ``'skip'`` to leave out what is not finite and log the
-            count, ``distill_nonfinite`` (see
+        on_nonfinite: ``'raise'``, or ``'skip'`` to leave out values that are not finite (see
             :class:`~mmdet_kdrank.distillers.finite_guard.FiniteGuard`).
         **kwargs: The student's own arguments.
 
     Raises:
+        KeyError: If ``student_type`` is not registered.
         TypeError: If the student's class does not take an argument.
-        ValueError: If a name of a loss or an option is not acceptable.
+        ValueError: If the student's class cannot be distilled, or an option is not acceptable.
     """
 
     family: type[nn.Module]
@@ -55,8 +58,8 @@ class DistillMixin:
     default_selector: dict
 
     def __new__(cls, *args: Any, student_type: str | None = None, **kwargs: Any) -> DistillMixin:
-        """Make the object of the class that keeps what the student's own class overrides."""
-        return object.__new__(student_class(cls, student_type))
+        """Create an object that keeps what the student's own class overrides."""
+        return object.__new__(cls if student_type is None else _over_student(cls, student_type))
 
     def __init__(
         self,
@@ -72,7 +75,7 @@ class DistillMixin:
     ) -> None:
         session = TeacherSession(teacher)
         order = type(self).__mro__
-        check_arguments(order[order.index(DistillMixin) + 1], kwargs)
+        _check_arguments(order[order.index(DistillMixin) + 1], kwargs)
         super().__init__(*args, **kwargs)
         self.teacher_session = session
         self.distill_terms = DistillTerms(
@@ -82,7 +85,7 @@ class DistillMixin:
             channels,
             on_nonfinite,
         )
-        # Registered here too: what weights they have (adapters) is trained with the student.
+        # Registered here, so that adapters are trained with the student.
         self.distill_losses = self.distill_terms.losses
         self.distill_features = self.distill_terms.features
         self.distill_factors = self.distill_terms.factors
@@ -105,14 +108,14 @@ class DistillMixin:
             batch_data_samples: Their annotations.
 
         Returns:
-            Losses, ``distill_tau`` and ``distill_top1``; those of a head among several carry its
+            Losses, ``distill_tau`` and ``distill_top1``. Those of one head among several carry its
             prefix (``s0.``).
 
         Raises:
-            RuntimeError: If :meth:`init_weights` has not run, or nobody saves the adapters.
+            RuntimeError: If :meth:`init_weights` has not run, or no hook saves the adapters.
             ValueError: If student, teacher and losses do not fit together.
             FloatingPointError: If logits or a distillation loss are not finite, on any rank.
-            OtherRankError: If another rank has found that they do not fit together.
+            OtherRankError: If they do not fit together on another rank.
         """
         session, terms = self.teacher_session, self.distill_terms
         models = dict(student=self, teacher=session.model)
@@ -128,7 +131,7 @@ class DistillMixin:
         if terms.requires_boxes:
             objects = GroundTruth.from_data_samples(batch_data_samples)
             heads = [replace(h, samples=replace(h.samples, ground_truth=objects)) for h in heads]
-        # In the first step entries with a factor of 0 are computed too: what does not fit shows.
+        # The first step also computes entries with a factor of 0, so that their errors show now.
         values = terms(heads, session.classes, (levels, features), models, every=first)
         terms.add_to(losses, values)
         return terms.guard.settle(losses, self)
@@ -161,14 +164,52 @@ class DistillMixin:
         raise NotImplementedError
 
     def compare(self, captured: Any, teacher_features: tuple[Tensor, ...]) -> list[DistilledHead]:
-        """Lay the class logits of student and teacher side by side, head by head.
+        """Bring the class logits of student and teacher into the same rows, head by head.
 
         Args:
-            captured: What :meth:`capture_student` recorded.
+            captured: The record of :meth:`capture_student`.
             teacher_features: The levels of the teacher's neck.
         """
         raise NotImplementedError
 
     def teacher_logits(self, features: tuple[Tensor, ...]) -> list[Tensor]:
-        """Return class logits of all of the teacher's heads, on levels (B, C, h, w) of any size."""
+        """Return class logits of all the teacher's heads, from levels (B, C, h, w) of any size."""
         raise NotImplementedError
+
+
+def _over_student(distiller: type, student_type: str) -> type:
+    """Return a class that derives from a distiller and from the student's own class."""
+    student = MODELS.get(student_type)
+    if student is None:
+        raise UnknownNameError(
+            f'student_type={student_type!r} is not in the registry of models. Give the type that '
+            "the student's stock config has, and import the package that registers it."
+        )
+    # Every distiller has a family. A config that inherits from a distilling one would name it here.
+    if hasattr(student, 'family'):
+        raise ArgumentError(
+            f'student_type={student_type!r} is a distilling detector itself. Give the type that '
+            "the student's stock config has."
+        )
+    if reason := reason_against(student):
+        raise ArgumentError(f'{student_type} cannot be distilled: {reason}.')
+    if not issubclass(student, distiller.family):
+        raise ArgumentError(
+            f'student_type={student_type!r} is no {distiller.family.__name__}, so '
+            f'{distiller.__name__} cannot distil it.'
+        )
+    return type(f'{distiller.__name__}Over{student.__name__}', (distiller, student), {})
+
+
+def _check_arguments(student: type, kwargs: dict[str, Any]) -> None:
+    """Refuse arguments for another class than the student's: ``student_type`` was forgotten."""
+    fix = "Keep the stock config's own class with student_type={{_base_.model.type}}."
+    head = kwargs.get('roi_head', {}).get('type')
+    if head in OWN_DETECTOR and not issubclass(student, MODELS.get(OWN_DETECTOR[head])):
+        raise ArgumentTypeError(
+            f'{head} needs a {OWN_DETECTOR[head]}, not a {student.__name__}. {fix}'
+        )
+    parameters = inspect.signature(student.__init__).parameters
+    wrong = sorted(set(kwargs) - set(parameters))
+    if wrong and not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+        raise ArgumentTypeError(f'{student.__name__} takes no argument {", ".join(wrong)}. {fix}')

@@ -1,4 +1,4 @@
-"""The losses' side of a distilling detector: from the rows of its heads to values in the log."""
+"""The losses' side of a distilling detector: from the rows of its heads to logged values."""
 
 from __future__ import annotations
 
@@ -17,8 +17,7 @@ from mmdet_kdrank.distributed import global_avg_factor
 from mmdet_kdrank.errors import ArgumentError, blamed_on
 from mmdet_kdrank.heads.class_output import ClassOutput
 from mmdet_kdrank.ops.agreement import agreement
-from mmdet_kdrank.structures.class_alignment import ClassAlignment, align_samples
-from mmdet_kdrank.structures.samples import DistillSamples
+from mmdet_kdrank.structures.samples import ClassAlignment, DistillSamples, align_samples
 
 
 @dataclass(frozen=True)
@@ -26,11 +25,11 @@ class DistilledHead:
     """One distilled head in one training step.
 
     Args:
-        samples: Its rows, each side in its own columns.
-        output: What the student's class output is.
-        tensors: The student's tensors that hold it, (N, values) or (B, A * values, H, W).
-        prefix: What the head's names in the log begin with: ``'s0.'`` for the first stage of a
-            cascade, nothing for the only head.
+        samples: Its rows; each side has its own columns.
+        output: Declaration of the student's class output.
+        tensors: The student's tensors with that output, (N, values) or (B, A * values, H, W).
+        prefix: Prefix of the head's names in the log: ``'s0.'`` for the first stage of a cascade,
+            empty for the only head.
         scale: Factor on its losses.
     """
 
@@ -42,14 +41,9 @@ class DistilledHead:
 
 
 class DistillTerms:
-    """What is added to the losses of a student.
+    """Computes the distillation losses that are added to a student's own.
 
-    Args:
-        distill_losses: Configs of losses on class logits, by name.
-        distill_features: Configs of losses on the levels of the necks, by name.
-        selector: Config of what chooses the rows.
-        channels: ``'all'``, or ``'foreground'`` to leave the background channel out.
-        on_nonfinite: See :class:`~mmdet_kdrank.distillers.finite_guard.FiniteGuard`.
+    The arguments are those of :class:`~mmdet_kdrank.distillers.base.DistillMixin`.
 
     Raises:
         ValueError: If a name of a loss or an option is not acceptable.
@@ -71,40 +65,34 @@ class DistillTerms:
         self.features = FeatureDistillation(distill_features) if distill_features else None
         if twice := self.entries.keys() & set(self.features or ()):
             raise ArgumentError(
-                f'{", ".join(sorted(twice))} stands both in distill_losses and in '
-                'distill_features. Rename one: a name is one line of the log.'
+                f'{", ".join(sorted(twice))} is both in distill_losses and in distill_features. '
+                'Rename one of them, because the log has one value by name.'
             )
         self.factors = dict.fromkeys([*self.entries, *(self.features or ())], 1.0)
-        """What a schedule multiplies each entry by; the configured weight comes on top."""
+        """Factor of a schedule on each entry, in addition to its configured weight."""
         with blamed_on('selector', 'Correct the type or the argument.'):
             self.selector: Callable[[DistillSamples], DistillSamples] = TASK_UTILS.build(selector)
         self.guard = FiniteGuard(on_nonfinite)
 
     @property
     def requires_boxes(self) -> bool:
-        """Whether a loss asks for the boxes of the samples and for the ground truth."""
+        """Whether a loss needs the boxes of the samples and the ground truth."""
         return any(getattr(loss, 'requires_boxes', False) for loss in self.losses.values())
 
     def watch_features(self, student: nn.Module) -> AbstractContextManager[list[Levels]]:
-        """Return a context that records the levels of the student's neck, where a loss needs them.
-
-        Args:
-            student: The student.
+        """Return a context that records the levels of the student's neck, if a loss needs them.
 
         Raises:
-            RuntimeError: If adapters are trained and nobody saves them.
+            RuntimeError: If adapters are trained and no hook saves them.
         """
         return nullcontext([]) if self.features is None else self.features.watch(student)
 
     def check_columns(self, classes: ClassAlignment, output: ClassOutput) -> None:
-        """Refuse heads that leave one column of logits, where a loss needs two.
+        """Raise ValueError if the heads leave one column of logits, and a loss needs two.
 
         Args:
-            classes: Which classes student and teacher have in common.
-            output: What the student's class output is.
-
-        Raises:
-            ValueError: If there are not enough columns.
+            classes: Which columns of the two sides belong together.
+            output: Declaration of the student's class output.
         """
         columns = len(classes.student) + (output.background and self.channels == 'all')
         along_candidates = output.activation == 'sigmoid' and not any(
@@ -131,16 +119,16 @@ class DistillTerms:
         Args:
             heads: The distilled heads.
             classes: Which columns of the two sides belong together.
-            levels: What the student's ``extract_feat`` returned, call by call, and the levels of
-                the teacher's neck.
-            models: Student and teacher, whose weights are looked at where values are not finite.
+            levels: Results of all calls of the student's ``extract_feat``, and the levels of the
+                teacher's neck.
+            models: Student and teacher. Their weights are checked if a value is not finite.
             every: Whether entries with a factor of 0 are computed too.
 
         Returns:
             Losses, ``distill_tau`` and ``distill_top1`` by their names in the log.
 
         Raises:
-            ValueError: If the rows do not have what a loss needs.
+            ValueError: If a loss needs values that the rows do not have.
             FloatingPointError: If logits or a loss are not finite, on any rank.
         """
         idle = set() if every else {name for name, factor in self.factors.items() if not factor}
@@ -158,7 +146,7 @@ class DistillTerms:
     ) -> dict[str, Tensor]:
         samples = align_samples(head.samples, classes)
         chosen = self.selector(samples)
-        # Called without rows too: the other ranks wait for it.
+        # Also called without rows, because the other ranks wait for it.
         avg_factor = global_avg_factor(chosen.avg_factor, samples.student.device)
         if self.channels == 'foreground':
             chosen = chosen.without_background()
@@ -187,17 +175,17 @@ class DistillTerms:
         Args:
             head: The head.
             samples: Its rows, aligned.
-            chosen: Those that the selector chose.
+            chosen: The rows that the selector chose.
             avg_factor: The normaliser of all ranks.
-            idle: Names of entries that are not computed, and are 0.
+            idle: Names of entries that are 0 without being computed.
 
         Returns:
-            Values by their names in the log, factors included.
+            Values by their names in the log, with all factors.
         """
         values = {}
         for name, entry in self.entries.items():
             if name in idle:
-                # Without rows this may be all that leads to weights which DDP waits for.
+                # DDP waits for the weights of the head. Without rows, only this leads to them.
                 rows = chosen.student
                 value = rows.new_zeros(()) if len(rows) else rows.sum()
             else:
@@ -224,14 +212,11 @@ class DistillTerms:
         return self.features(student, teacher, self.factors, idle=values)
 
     def add_to(self, losses: dict[str, Any], values: dict[str, Tensor]) -> None:
-        """Add the distillation losses to the student's own.
+        """Add distillation losses to the student's own, in place; ValueError if a name is taken.
 
         Args:
-            losses: The student's own by name; changed in place.
-            values: What is added.
-
-        Raises:
-            ValueError: If a name is taken.
+            losses: The student's own losses by name.
+            values: The distillation losses by name.
         """
         if taken := losses.keys() & values.keys():
             argument = 'distill_features' if taken & set(self.features or ()) else 'distill_losses'

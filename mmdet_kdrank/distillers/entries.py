@@ -1,4 +1,12 @@
-"""The entries of ``distill_losses``: how each loss is called, decided once, when it is built."""
+"""The entries of ``distill_losses``, and how each loss is called.
+
+A loss is called on the rows that the selector chose. :func:`entry_type` picks the call when the
+loss is built:
+
+- ``loss(pred, soft_label, weight=…, avg_factor=…)``, and ``labels=…`` with ``requires_labels``;
+- ``loss(pred, soft_label)`` for a loss that takes no weights and averages its rows;
+- ``loss(samples)`` on all rows of the head, with ``requires_samples``.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +19,12 @@ from torch import Tensor, nn
 from mmdet_kdrank.errors import ArgumentError, ArgumentTypeError, blamed_on
 from mmdet_kdrank.structures.samples import DistillSamples
 
-# What the losses of this package say that they compare; losses of other packages may be either.
+# The losses of this package say what they compare; losses of other packages may be either.
 _ARGUMENT_OF = {'logits': 'distill_losses', 'features': 'distill_features'}
 
 
 class LossEntry:
-    """A loss that is called as ``loss(pred, soft_label, weight=…, avg_factor=…)``.
+    """A loss that takes weights and a normaliser.
 
     Args:
         name: Its name in ``distill_losses``, for the log and for errors.
@@ -31,18 +39,15 @@ class LossEntry:
         self.loss = loss
 
     def __call__(self, head: DistillSamples, chosen: DistillSamples, avg_factor: float) -> Tensor:
-        """Compute ``sum(weight * rows) / avg_factor``.
+        """Compute ``sum(weight * rows) / avg_factor``, a scalar.
 
         Args:
             head: All rows of a head, aligned.
-            chosen: Those that the selector chose, with their weights and what they count.
+            chosen: The rows that the selector chose, with their weights and their normaliser.
             avg_factor: The normaliser of all ranks, not 0.
 
-        Returns:
-            A scalar.
-
         Raises:
-            ValueError: If the loss needs what the rows do not have.
+            ValueError: If the loss needs values that the rows do not have.
         """
         return self.loss(
             chosen.student, chosen.teacher, weight=chosen.weights, avg_factor=avg_factor
@@ -53,7 +58,7 @@ class LossEntry:
         return replace(chosen, weights=chosen.weights * mask)
 
     def require_labels(self, head: DistillSamples) -> None:
-        """Raise ValueError where the student's head tells no labels."""
+        """Raise ValueError if the student's head gives no labels."""
         if head.labels is None:
             raise ArgumentError(
                 f'distill_losses.{self.name}: {type(self.loss).__name__} needs hard labels, and '
@@ -63,7 +68,7 @@ class LossEntry:
 
 
 class LabelledEntry(LossEntry):
-    """A loss that also takes ``labels``; rows of no distilled class weigh 0."""
+    """A loss that also takes ``labels``; rows of no distilled class get the weight 0."""
 
     def __call__(self, head: DistillSamples, chosen: DistillSamples, avg_factor: float) -> Tensor:
         """Compute the loss on the rows whose label is one of the columns."""
@@ -79,10 +84,10 @@ class LabelledEntry(LossEntry):
 
 
 class MeanEntry(LossEntry):
-    """A loss that takes no weights and averages its rows: ``loss(pred, soft_label)``.
+    """A loss that takes no weights and averages its rows.
 
-    That mean is the weighted sum, up to a known factor, where every weight is 1 and the rows count
-    as many as they are. All else is refused.
+    Its mean is the weighted sum, up to a known factor, only if every weight is 1 and the normaliser
+    is the number of rows. All else is refused.
     """
 
     def __call__(self, head: DistillSamples, chosen: DistillSamples, avg_factor: float) -> Tensor:
@@ -90,12 +95,12 @@ class MeanEntry(LossEntry):
         rows, name = len(chosen.student), type(self.loss).__name__
         if not rows:
             return chosen.student.sum()
-        # The weights are read from the device for such losses alone.
+        # Only these losses need the weights on the CPU, which costs a synchronisation.
         if chosen.avg_factor != rows or not chosen.weights.eq(1).all():
             raise ArgumentError(
                 f'distill_losses.{self.name}: {name} takes no weight and no avg_factor, so it '
-                f'averages the {rows} rows, and the selector wants their weighted sum divided by '
-                f'{chosen.avg_factor:g}. Choose a selector whose rows all count 1, '
+                f'averages the {rows} rows. The selector wants their weighted sum divided by '
+                f'{chosen.avg_factor:g}. Choose a selector that gives all rows the weight 1, '
                 "selector=dict(type='TopkSamples') or 'PositiveSamples', or register a subclass "
                 'of the loss whose forward takes weight and avg_factor.'
             )
@@ -114,12 +119,12 @@ class MeanEntry(LossEntry):
 
 
 class SamplesEntry(LossEntry):
-    """A loss that compares the rows of a head with each other: ``loss(samples)``."""
+    """A loss that compares the rows of a head with each other, whatever the selector chose."""
 
     compares_rows_alone = False
 
     def __call__(self, head: DistillSamples, chosen: DistillSamples, avg_factor: float) -> Tensor:
-        """Compute the loss on all rows of the head, whatever the selector chose."""
+        """Compute the loss on all rows of the head."""
         if getattr(self.loss, 'requires_labels', False):
             self.require_labels(head)
         return self.loss(head)
@@ -131,13 +136,10 @@ def build_entries(configs: dict[str, dict]) -> dict[str, LossEntry]:
     Args:
         configs: Configs of registered losses by name.
 
-    Returns:
-        The entries by name.
-
     Raises:
         ValueError: If a name or a loss is not acceptable.
         TypeError: If a loss cannot be called.
-        KDRankError: What building a loss raises, with its name in front.
+        KDRankError: If building a loss fails; the message begins with its name.
     """
     check_names(configs, 'distill_losses')
     entries = {}
@@ -147,20 +149,17 @@ def build_entries(configs: dict[str, dict]) -> dict[str, LossEntry]:
             if has_weights(loss):
                 raise ArgumentError(
                     f'{type(loss).__name__} has weights of its own, which would be written into '
-                    "the student's checkpoint. Use a loss without."
+                    "the student's checkpoint. Use a loss without weights."
                 )
             entries[name] = entry_type(loss)(name, loss)
     return entries
 
 
 def entry_type(loss: nn.Module) -> type[LossEntry]:
-    """Choose how a loss is called, by what it declares and by its signature.
+    """Choose how a loss is called, by its attributes and the signature of its ``forward``.
 
     Args:
-        loss: With ``requires_samples`` it gets all rows, with ``requires_labels`` ``labels`` too.
-
-    Returns:
-        The class of its entry.
+        loss: The loss; ``requires_samples`` and ``requires_labels`` default to False.
 
     Raises:
         TypeError: If its ``forward`` takes neither weights nor the logits alone.
@@ -174,7 +173,7 @@ def entry_type(loss: nn.Module) -> type[LossEntry]:
     if _binds(signature, *keywords):
         return LabelledEntry if labelled else LossEntry
     name = type(loss).__name__
-    # One that takes a weight and no normaliser, say, would be called wrongly without either.
+    # A loss that takes, say, a weight and no normaliser must not be called without both.
     if signature.parameters.keys() & {*keywords} or labelled or not _binds(signature):
         raise ArgumentTypeError(
             f'{name}.forward{signature} can be called neither as loss(pred, soft_label, '
@@ -191,7 +190,7 @@ def entry_type(loss: nn.Module) -> type[LossEntry]:
 
 
 def _binds(signature: inspect.Signature, *keywords: str) -> bool:
-    """Tell whether two positional arguments and these keywords make a call."""
+    """Return whether two positional arguments and these keywords make a valid call."""
     try:
         signature.bind(None, None, **dict.fromkeys(keywords))
     except TypeError:
@@ -200,7 +199,7 @@ def _binds(signature: inspect.Signature, *keywords: str) -> bool:
 
 
 def check_names(configs: dict[str, dict], argument: str) -> None:
-    """Refuse names that MMEngine would not add up, and what is no dict of losses.
+    """Refuse anything but a dict of losses whose names MMEngine adds up.
 
     Args:
         configs: Configs of losses by name.
@@ -225,14 +224,11 @@ def check_names(configs: dict[str, dict], argument: str) -> None:
 
 
 def build_loss(config: dict, argument: str) -> nn.Module:
-    """Build a registered loss.
+    """Build a registered loss; raise ValueError if it belongs to the other argument.
 
     Args:
-        config: Of the loss.
+        config: Config of the loss.
         argument: ``'distill_losses'`` or ``'distill_features'``.
-
-    Raises:
-        ValueError: If the loss belongs to the other argument.
     """
     loss = MODELS.build(config)
     kind = getattr(loss, 'compares', None)
@@ -244,5 +240,5 @@ def build_loss(config: dict, argument: str) -> nn.Module:
 
 
 def has_weights(module: nn.Module) -> bool:
-    """Tell whether a module has parameters, or buffers that are saved."""
+    """Return whether a module has parameters, or buffers that are saved."""
     return bool(module.state_dict() or list(module.parameters()))

@@ -1,4 +1,4 @@
-"""Distilling the neck's levels, with weights that are trained and not part of the student."""
+"""Distilling the levels of the neck, with adapters that are not part of the student."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ Levels = tuple[Tensor, ...]
 class FeatureDistillation(nn.ModuleDict):
     """The entries of ``distill_features``, by name.
 
-    What weights the losses have (adapters) is in ``parameters()``, so that it is optimised and
-    synchronised. It is in no ``state_dict()`` of the detector, and loading one leaves it alone:
-    a checkpoint is the student's. :meth:`adapters` and :meth:`load_adapters` are for whoever saves
-    it elsewhere, and sets :attr:`saved`.
+    The weights of the losses (adapters) are in ``parameters()``, so they are optimised and
+    synchronised. They are in no ``state_dict()`` of the detector, because a checkpoint holds the
+    student alone. Code that saves them elsewhere uses :meth:`adapters` and :meth:`load_adapters`,
+    and sets :attr:`saved`.
 
-    Building draws no random number of the student's.
+    Building the losses leaves the random numbers of the student as they are.
 
     Args:
         configs: Configs of registered losses, called as
@@ -36,7 +36,7 @@ class FeatureDistillation(nn.ModuleDict):
     """
 
     saved = False
-    """Whether checkpoints get the adapters from somebody, so that a resumed run has them."""
+    """Whether other code saves the adapters, so that a resumed run has them."""
 
     def __init__(self, configs: dict[str, dict]) -> None:
         with torch.random.fork_rng(devices=[]):
@@ -48,17 +48,17 @@ class FeatureDistillation(nn.ModuleDict):
         self._register_state_dict_hook(_leave_out)
 
     def _load_from_state_dict(self, state_dict: dict, prefix: str, *args: Any) -> None:
-        # The losses find their own values there: none is missing, and none changes.
+        # With their own values in it, loading finds no missing key and changes no adapter.
         for name, loss in self.items():
             state_dict.update(loss.state_dict(prefix=f'{prefix}{name}.'))
         super()._load_from_state_dict(state_dict, prefix, *args)
 
     def adapters(self) -> dict[str, dict[str, Tensor]]:
-        """Return the state of each loss that has weights, by name; shares their memory."""
+        """Return the state of the losses that have weights, by name; it shares their memory."""
         return {name: loss.state_dict() for name, loss in self.items() if has_weights(loss)}
 
     def load_adapters(self, states: Mapping[str, Mapping[str, Tensor]]) -> None:
-        """Take over what :meth:`adapters` of another run returned.
+        """Load the return value of :meth:`adapters` of another run.
 
         Raises:
             ValueError: If the names or shapes are not those of these losses.
@@ -76,7 +76,7 @@ class FeatureDistillation(nn.ModuleDict):
             ) from error
 
     def require_saved(self) -> None:
-        """Refuse to train weights that a resumed run would not get back.
+        """Refuse to train adapters that a resumed run would not have.
 
         Raises:
             RuntimeError: If there are adapters and :attr:`saved` is not set.
@@ -84,9 +84,9 @@ class FeatureDistillation(nn.ModuleDict):
         if self.adapters() and not self.saved:
             raise StateError(
                 f'distill_features.{next(iter(self.adapters()))} trains adapters, which are no '
-                "part of the student's state_dict: a resumed run would start them anew. Add "
-                "dict(type='DistillAdapterHook') to custom_hooks, which keeps them beside it; in a "
-                'training loop without hooks save distill_features.adapters() and set '
+                "part of the student's state_dict: a resumed run would reset them. Add "
+                "dict(type='DistillAdapterHook') to custom_hooks, which saves them separately. In "
+                'a training loop without hooks, save distill_features.adapters() and set '
                 'distill_features.saved = True.'
             )
 
@@ -95,7 +95,7 @@ class FeatureDistillation(nn.ModuleDict):
         """Record what the student's ``extract_feat`` returns, one entry a call.
 
         Raises:
-            RuntimeError: If adapters are trained and nobody saves them.
+            RuntimeError: If adapters are trained and :attr:`saved` is not set.
         """
         self.require_saved()
         calls: list[Levels] = []
@@ -112,7 +112,7 @@ class FeatureDistillation(nn.ModuleDict):
         """Return the losses of one iteration.
 
         Args:
-            calls: What :meth:`watch` recorded.
+            calls: The record of :meth:`watch`.
             teacher: Levels of the teacher's neck.
             factors: Factor on each loss.
             idle: Losses that are not computed, and are 0.
@@ -133,7 +133,7 @@ class FeatureDistillation(nn.ModuleDict):
         for name, loss in self.items():
             try:
                 values[name] = (
-                    _nothing(loss, teacher[0])
+                    _zero_of(loss, teacher[0])
                     if name in idle
                     else factors[name] * loss(calls[0], teacher)
                 )
@@ -142,7 +142,7 @@ class FeatureDistillation(nn.ModuleDict):
         return values
 
     def checked(self, calls: list[Levels], teacher: Levels) -> list[Checked]:
-        """Return the levels that the losses compare, by what an error calls them."""
+        """Return the levels that the losses compare, with their names in an error."""
         return [
             Checked(side, f"level {index} of the {side}'s features behind {', '.join(self)}", level)
             for side, levels in (('student', calls[0]), ('teacher', teacher))
@@ -155,6 +155,6 @@ def _leave_out(_: nn.Module, state_dict: dict[str, Tensor], prefix: str, __: dic
         del state_dict[key]
 
 
-def _nothing(loss: nn.Module, like: Tensor) -> Tensor:
-    """Zero, with a gradient of zero for each parameter: DDP waits for all of them."""
+def _zero_of(loss: nn.Module, like: Tensor) -> Tensor:
+    """Return 0 with a gradient of 0 for each parameter, because DDP waits for all of them."""
     return sum((0 * parameter.sum() for parameter in loss.parameters()), like.new_zeros(()))

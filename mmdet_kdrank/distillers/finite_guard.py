@@ -1,4 +1,4 @@
-"""What is done about values that are not finite."""
+"""Stopping at values that are not finite, or leaving them out."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class Checked:
 
     Args:
         side: Whose fault it is: the student's, the teacher's, or that of a distillation loss.
-        name: What the message calls it.
-        tensor: Of any shape and dtype.
+        name: Its name in the message.
+        tensor: A tensor of any shape and dtype.
     """
 
     side: Side
@@ -38,7 +38,7 @@ class Fault:
     """The first of several tensors that holds an inf or NaN.
 
     Args:
-        side: That of the tensor.
+        side: Side of the tensor.
         text: ``'2 of 4 values of NAME are not finite'``.
     """
 
@@ -47,7 +47,7 @@ class Fault:
 
 
 def first_fault(checked: Sequence[Checked]) -> Fault | None:
-    """Find the first tensor that holds an inf or NaN; None where all values are finite."""
+    """Return the first tensor with an inf or NaN; None if all values are finite."""
     text = describe_nonfinite({item.name: item.tensor for item in checked})
     if text is None:
         return None
@@ -55,11 +55,11 @@ def first_fault(checked: Sequence[Checked]) -> Fault | None:
 
 
 def weight_fault(model: nn.Module, side: Side) -> Fault | None:
-    """Find the first parameter or buffer of a model that is not finite.
+    """Return the first parameter or buffer of a model that is not finite.
 
     Args:
         model: The model.
-        side: Whose weights the message calls them.
+        side: Its side, for the message.
     """
     return first_fault(
         [
@@ -72,14 +72,14 @@ def weight_fault(model: nn.Module, side: Side) -> Fault | None:
 class FiniteGuard:
     """Stops at values that are not finite, or leaves them out and counts.
 
-    With ``'skip'``, a fault of the teacher's values or of a distillation loss makes the
-    distillation losses of that head, or those on features, 0 in this iteration. One of the
-    student's values makes all losses 0, since the student's own come from the same: a step with a
-    gradient of 0, which momentum and weight decay still make. A warning tells each one. Weights
-    that are not finite stop the run whatever the action, as no later iteration could be finite.
+    With ``'skip'``, a fault in the teacher's values or in a distillation loss sets the distillation
+    losses of that head, or those on features, to 0 in this iteration. A fault in the student's
+    values sets all losses to 0, because the student's own losses use the same values. Momentum and
+    weight decay still update the weights then. Every skip logs a warning. Weights that are not
+    finite always stop the run, because no later iteration could be finite.
 
-    All ranks ask together, and all raise where one stops: none updates its weights, and none waits
-    for gradients that do not come. What is left out, a rank leaves out by itself.
+    All ranks check together, and all raise if one stops. So no rank updates its weights, and none
+    waits for gradients that do not come. Skipping concerns the rank with the fault alone.
 
     Args:
         action: ``'raise'`` or ``'skip'``.
@@ -100,12 +100,12 @@ class FiniteGuard:
         models: dict[Side, nn.Module],
         causes: Callable[[], Sequence[Checked]] = tuple,
     ) -> bool:
-        """Tell whether logits and losses are finite.
+        """Return whether logits and losses are finite.
 
         Args:
-            checked: What is looked at.
-            models: Whose weights may be at fault, by side.
-            causes: Gives more tensors, which are named first where ``checked`` has a fault.
+            checked: The tensors to check.
+            models: Models whose weights may be the cause, by side.
+            causes: Returns more tensors, which are named first if ``checked`` has a fault.
 
         Raises:
             FloatingPointError: If they are not, and the action is ``'raise'`` or a weight is not
@@ -114,13 +114,12 @@ class FiniteGuard:
         fault = first_fault(checked)
         stops = fault is not None
         if fault is not None:
-            weights = [
-                found.text for side, model in models.items() if (found := weight_fault(model, side))
-            ]
+            weight_faults = [weight_fault(model, side) for side, model in models.items()]
+            weights = [weight.text for weight in weight_faults if weight]
             fault = first_fault(causes()) or fault
             fault = Fault(fault.side, '; '.join([fault.text, *weights]))
             stops = self.action == 'raise' or bool(weights)
-        # Asked without a fault too: the other ranks wait for the answer.
+        # Also called without a fault, because the other ranks wait for the answer.
         if on_any_rank(torch.tensor(stops)):
             raise NonFiniteError(
                 f'{reports_of_all_ranks(fault.text if stops else None)}. Nothing was updated in '
@@ -133,15 +132,15 @@ class FiniteGuard:
         return fault is None
 
     def settle(self, losses: dict[str, Any], student: nn.Module) -> dict[str, Any]:
-        """Return the losses of an iteration, after all heads were asked.
+        """Return the losses of an iteration, after all heads were checked.
 
         Args:
-            losses: What the iteration logs.
+            losses: All values that the iteration logs.
             student: The student.
 
         Returns:
-            The same; with ``'skip'`` also ``distill_nonfinite``, the number of iterations so far in
-            which something was left out.
+            The same values. With ``'skip'`` also ``distill_nonfinite``, the number of iterations so
+            far in which something was left out.
         """
         if self.action == 'raise':
             return losses
@@ -162,9 +161,9 @@ class FiniteGuard:
 
 
 def _zero(losses: dict[str, Any], student: nn.Module) -> dict[str, Any]:
-    """All losses 0, with a graph to every weight that does not pass through any activation."""
-    # Through the activations a gradient of 0 would become NaN, and without a graph the other
-    # processes would wait for this one's gradients.
+    """Set all losses to 0, with a graph to every weight that passes through no activation."""
+    # Activations would turn a gradient of 0 into NaN. Without a graph, the other ranks would wait
+    # for the gradients of this one.
     zero = sum((weight * 0).sum() for weight in student.parameters() if weight.requires_grad)
     names = [name for name in losses if 'loss' in name]
     return {**losses, **dict.fromkeys(names, zero.detach()), names[0]: zero}

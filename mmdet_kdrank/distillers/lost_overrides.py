@@ -1,4 +1,4 @@
-"""What a distilling config loses of the class of its student."""
+"""Refusing a distilling config that loses overrides of the student's own class."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from mmdet_kdrank.errors import ArgumentTypeError
 def assert_nothing_lost(config: str) -> None:
     """Refuse a config whose distiller drops what the class of its base config overrides.
 
-    A detector sees its own arguments alone: which class the base config named is only to be read
-    off the files, so this is for tools that are given one.
+    A detector only sees its own arguments. The class of the base config is only in the files, so
+    this check is for tools that get a config file.
 
     Args:
         config: Path of a config file.
@@ -29,8 +29,8 @@ def assert_nothing_lost(config: str) -> None:
     if not hasattr(distiller, 'family') or model.get('student_type'):
         return
     detectors = (MODELS.get(name) for name in _base_detectors(config))
-    known = (cls for cls in detectors if cls is not None and not hasattr(cls, 'family'))
-    student = next(known, distiller.family)
+    stock = (cls for cls in detectors if cls is not None and not hasattr(cls, 'family'))
+    student = next(stock, distiller.family)
     lost = [
         attribute
         for attribute, value in inspect.getmembers(distiller.family)

@@ -1,9 +1,9 @@
 """Which RoIs or anchors are distilled, and with what weight and normaliser.
 
 A selector takes all :class:`~mmdet_kdrank.structures.samples.DistillSamples` of a head and returns
-those to be distilled, with ``weights`` (N,) and ``avg_factor`` set: the number or weight of the
-rows of its own batch, 0 where there is none. The distiller adds the ranks' up before a loss gets
-it (:func:`~mmdet_kdrank.distributed.global_avg_factor`); the sum counts at least 1.
+those to be distilled, with ``weights`` (N,) and ``avg_factor`` set. ``avg_factor`` is the number or
+total weight of the rows of this rank, 0 without rows. The distiller adds up the ranks'
+(:func:`~mmdet_kdrank.distributed.global_avg_factor`), and the sum counts at least 1.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from mmdet_kdrank.structures.samples import DistillSamples
 
 @TASK_UTILS.register_module()
 class AllSamples:
-    """Every row, with the weight and the normaliser of the student's own class loss.
+    """Keeps all rows, with the weights and the normaliser of the student's own class loss.
 
-    For RoIs that is weight 1 and the number of RoIs; for anchors weight 0 outside the image and
-    the number of positives, at least 1 an image. Some heads give their mean over the ranks (ATSS,
-    GFL; FCOS and others at least 1): the mean of these is the same again. Where a head does not
-    tell ``loss_cls`` its normaliser (TOOD, RTMDet, YOLOv3), it is the number of positives.
+    RoIs have weight 1, and the normaliser is their number. Anchors outside the image have weight 0,
+    and the normaliser is the number of positives, at least 1 an image. Some heads give its mean
+    over the ranks (ATSS, GFL; FCOS and others at least 1), which another mean does not change. If a
+    head gives ``loss_cls`` no normaliser (TOOD, RTMDet, YOLOv3), it is the number of positives.
 
     Example:
         >>> from mmdet_kdrank.distillers import DistillSamples
@@ -40,7 +40,7 @@ class AllSamples:
     """
 
     def __call__(self, samples: DistillSamples) -> DistillSamples:
-        """Keep all rows; raises ValueError where the student's head tells no label weights."""
+        """Keep all rows; raise ValueError if the student's head gives no label weights."""
         if samples.weights is None:
             raise ArgumentError(
                 "AllSamples weighs rows as the student's own class loss does, and the student's "
@@ -55,9 +55,9 @@ class AllSamples:
 
 @TASK_UTILS.register_module()
 class PositiveSamples:
-    """The rows that the student's own assignment calls foreground.
+    """Keeps the rows that the student's own assignment calls foreground.
 
-    Weight 1 each; the normaliser is their number.
+    They have weight 1, and the normaliser is their number.
 
     Example:
         >>> from mmdet_kdrank.distillers import DistillSamples
@@ -77,13 +77,13 @@ class PositiveSamples:
 
 @TASK_UTILS.register_module()
 class TopkSamples:
-    """In each image the rows with the teacher's highest foreground score.
+    """Keeps the rows of each image with the teacher's highest foreground scores.
 
-    Weight 1 each; the normaliser is their number.
+    They have weight 1, and the normaliser is their number.
 
     Args:
-        k: Rows an image. Defaults to 1000, which is MMDetection's ``nms_pre``: the priors
-            that can become detections.
+        k: Rows an image. Defaults to 1000, MMDetection's ``nms_pre``: only so many priors can
+            become detections.
 
     Example:
         >>> from mmdet_kdrank.distillers import DistillSamples
@@ -107,7 +107,7 @@ class TopkSamples:
         chosen = []
         for image in range(int(samples.image.max()) + 1 if len(samples) else 0):
             rows = (samples.image == image).nonzero().squeeze(1)
-            # Not sorted by score: they are put back into their own order below.
+            # The order by score is not needed, since the rows get their own order back below.
             best = score[rows].topk(min(self.k, len(rows)), sorted=False).indices
             chosen.append(rows[best])
         if not chosen:
@@ -117,7 +117,7 @@ class TopkSamples:
 
 @TASK_UTILS.register_module()
 class ScoreWeightedSamples:
-    """Every row, weighted by the teacher's highest foreground score.
+    """Keeps all rows, weighted by the teacher's highest foreground score.
 
     The normaliser is the total weight.
 

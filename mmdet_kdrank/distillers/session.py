@@ -8,15 +8,16 @@ from typing import Any
 import torch
 from mmdet.structures import DetDataSample
 from mmengine.logging import print_log
+from mmengine.model import ImgDataPreprocessor
 from torch import Tensor, nn
 
 from mmdet_kdrank.distributed import on_all_ranks
 from mmdet_kdrank.errors import ArgumentError, StateError
 from mmdet_kdrank.heads.class_output import ClassOutput
 from mmdet_kdrank.heads.declarations import reason_against
-from mmdet_kdrank.structures.class_alignment import ClassAlignment, align_classes, training_classes
+from mmdet_kdrank.structures.class_alignment import align_classes, training_classes
+from mmdet_kdrank.structures.samples import ClassAlignment
 from mmdet_kdrank.teachers.dead_branches import cut_dead_branches
-from mmdet_kdrank.teachers.preprocessing import TeacherInput
 from mmdet_kdrank.teachers.teacher import Teacher, TeacherSource, load_on_all_ranks
 from mmdet_kdrank.teachers.verification import TeacherCheck
 
@@ -28,7 +29,7 @@ class TeacherSession:
     """A teacher, and how it fits one student.
 
     It is no module on purpose: the teacher is in no state dict, optimizer or bucket of distributed
-    training. A copy of it (EMA, pickling) has no teacher.
+    training. A copy of the session (EMA, pickling) has no teacher.
 
     Args:
         teacher: ``config``, ``checkpoint`` and optionally ``channels_last`` and ``verify``.
@@ -67,7 +68,7 @@ class TeacherSession:
     def load(
         self,
         student: nn.Module,
-        families: Sequence[type[nn.Module]],
+        families: tuple[type[nn.Module], ...],
         pair_heads: Callable[[nn.Module], list[HeadPair]],
     ) -> None:
         """Load the teacher onto the student's device, on all ranks or on none.
@@ -75,10 +76,10 @@ class TeacherSession:
         Args:
             student: The student.
             families: The detector classes that can teach it.
-            pair_heads: Gives the class outputs of each distilled head for a teacher's detector.
+            pair_heads: Returns the class outputs of each distilled head for a teacher's detector.
 
         Raises:
-            ValueError: If the two do not fit together.
+            ValueError: If teacher and student do not fit together.
             OtherRankError: If another rank could not load it.
         """
         teacher = load_on_all_ranks(self.source)
@@ -87,8 +88,7 @@ class TeacherSession:
             check_teacher(teacher.model, families)
             heads = pair_heads(teacher.model)
             check_outputs(heads)
-            student_input = student.data_preprocessor
-            return heads, TeacherInput(student_input, teacher.model.data_preprocessor)
+            return heads, TeacherInput(student.data_preprocessor, teacher.model.data_preprocessor)
 
         self.heads, self._input = on_all_ranks(fit)
         teacher.model.to(next(student.parameters()).device)
@@ -103,7 +103,7 @@ class TeacherSession:
         """Evaluate the teacher, if the config asks for it.
 
         Args:
-            config: That of the run, with ``val_dataloader`` and ``val_evaluator``.
+            config: Config of the run, with ``val_dataloader`` and ``val_evaluator``.
 
         Raises:
             CheckpointError: If the teacher detects too little.
@@ -113,15 +113,15 @@ class TeacherSession:
         self._verified = True
 
     def match_classes(self) -> None:
-        """Match the classes by name, now that the training set is known.
+        """Match the classes by name; the training set is known by the first step.
 
         Raises:
             ValueError: If they cannot be matched.
-            RuntimeError: If the teacher should have been verified and was not.
+            RuntimeError: If ``teacher.verify`` is set and :meth:`verify` was not called.
         """
         if self.check is not None and not self._verified:
             raise StateError(
-                'teacher.verify is set, and nobody has verified the teacher. Add '
+                'teacher.verify is set, but the teacher was not verified. Add '
                 "default_hooks=dict(verify_teacher=dict(type='VerifyTeacherHook')) to the config "
                 "(this project's tools/train.py does), or remove teacher.verify."
             )
@@ -132,14 +132,11 @@ class TeacherSession:
 
     @torch.no_grad()
     def features(self, inputs: Tensor, data_samples: list[DetDataSample]) -> tuple[Tensor, ...]:
-        """Run the teacher's backbone and neck on the student's batch.
+        """Return the levels of the teacher's neck, (B, C, h, w), on the student's batch.
 
         Args:
             inputs: Images normalised for the student, (B, 3, H, W).
             data_samples: Their samples.
-
-        Returns:
-            The levels of the teacher's neck, (B, C, h, w).
         """
         return self.teacher.features(self._input(inputs, data_samples))
 
@@ -148,31 +145,31 @@ class TeacherSession:
         features: tuple[Tensor, ...],
         logits: Callable[[tuple[Tensor, ...]], Sequence[Tensor]],
     ) -> None:
-        """Cut what the class logits do not need, tried on a corner of the first images.
+        """Cut the branches that the class logits do not need, tested on a corner of the images.
 
         Args:
             features: The levels of the teacher's neck.
-            logits: Gives the class logits of all of the teacher's heads.
+            logits: Returns the class logits of all of the teacher's heads.
         """
         corner = tuple(level[:, :, :8, :8].contiguous() for level in features)
         cut = cut_dead_branches(self.model, lambda: logits(corner))
         print_log(f'The teacher runs without {", ".join(cut) or "nothing"}.', logger='current')
 
 
-def check_teacher(model: nn.Module, families: Sequence[type[nn.Module]]) -> None:
-    """Refuse a detector of another family, or without class logits that could be compared.
+def check_teacher(model: nn.Module, families: tuple[type[nn.Module], ...]) -> None:
+    """Refuse a detector without class logits per RoI or prior, or of another family.
 
     Args:
         model: The teacher's detector.
         families: The detector classes that can teach the student.
 
     Raises:
-        ValueError: If its class output cannot be distilled or it is of no such family.
+        ValueError: If its class output cannot be distilled, or it is of no such family.
     """
     name = type(model).__name__
     if reason := reason_against(type(model)):
         raise ArgumentError(f'{name} cannot be a teacher: {reason}.')
-    if not isinstance(model, tuple(families)):
+    if not isinstance(model, families):
         raise ArgumentError(
             f'The teacher is a {name}, and the student needs a '
             f'{" or ".join(family.__name__ for family in families)}. Choose a teacher of the '
@@ -181,14 +178,7 @@ def check_teacher(model: nn.Module, families: Sequence[type[nn.Module]]) -> None
 
 
 def check_outputs(heads: Sequence[HeadPair]) -> None:
-    """Refuse heads whose logits mean different things.
-
-    Args:
-        heads: Class outputs of each distilled head.
-
-    Raises:
-        ValueError: If activations or background channels differ.
-    """
+    """Refuse pairs of heads whose activations or background channels differ (ValueError)."""
     for student, teacher in heads:
         if (student.activation, student.background) != (teacher.activation, teacher.background):
             raise ArgumentError(
@@ -196,3 +186,71 @@ def check_outputs(heads: Sequence[HeadPair]) -> None:
                 'mean different things. Choose a teacher whose head has the same activation and '
                 'the same background channel.'
             )
+
+
+class TeacherInput:
+    """Turns a batch normalised for the student into one normalised for the teacher.
+
+    Normalisation and channel order are undone and redone. The padding outside each image's
+    ``img_shape`` gets the teacher's value. If both preprocessors agree, the batch stays as it is.
+
+    Args:
+        student: The student's data preprocessor.
+        teacher: The teacher's data preprocessor.
+
+    Raises:
+        ValueError: If the student's padding does not fit the teacher, or if the normalisation of a
+            preprocessor is not known.
+    """
+
+    def __init__(self, student: nn.Module, teacher: nn.Module) -> None:
+        for side, preprocessor in (('student', student), ('teacher', teacher)):
+            if not isinstance(preprocessor, ImgDataPreprocessor):
+                raise ArgumentError(
+                    f'The {side} has a {type(preprocessor).__name__}, whose normalisation is not '
+                    'known, so the teacher cannot get images as in its training. Give its '
+                    "model config data_preprocessor=dict(type='DetDataPreprocessor', mean=…, "
+                    'std=…, …).'
+                )
+        divisor = teacher.pad_size_divisor
+        if student.pad_size_divisor % divisor:
+            raise ArgumentError(
+                f'The student pads images to multiples of {student.pad_size_divisor}, the teacher '
+                f"needs multiples of {divisor}. Set the student's "
+                f'data_preprocessor.pad_size_divisor to a multiple of {divisor}.'
+            )
+        self.student = student
+        self.teacher = teacher
+        self.identical = _settings(student) == _settings(teacher)
+
+    def __call__(self, inputs: Tensor, data_samples: list[DetDataSample]) -> Tensor:
+        """Return the images, (B, 3, H, W), normalised for the teacher.
+
+        Args:
+            inputs: Images normalised for the student, (B, 3, H, W).
+            data_samples: Their samples, with ``img_shape``.
+        """
+        if self.identical:
+            return inputs
+        images = inputs
+        if hasattr(self.student, 'mean'):
+            images = images * self.student.std + self.student.mean
+        if self.student._channel_conversion != self.teacher._channel_conversion:
+            images = images.flip(1)
+        if hasattr(self.teacher, 'mean'):
+            images = (images - self.teacher.mean) / self.teacher.std
+        elif images is inputs:
+            images = images.clone()
+        for image, sample in zip(images, data_samples, strict=True):
+            height, width = sample.img_shape[:2]
+            image[:, height:] = self.teacher.pad_value
+            image[:, :, width:] = self.teacher.pad_value
+        return images
+
+
+def _settings(preprocessor: ImgDataPreprocessor) -> tuple:
+    statistics = [
+        tuple(getattr(preprocessor, name, torch.empty(0)).flatten().tolist())
+        for name in ('mean', 'std')
+    ]
+    return (*statistics, preprocessor._channel_conversion, preprocessor.pad_value)

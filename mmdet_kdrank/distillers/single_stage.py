@@ -28,11 +28,11 @@ from mmdet_kdrank.structures.samples import DistillSamples
 
 @dataclass
 class DenseRecord:
-    """What the student's head returned, and the targets of its class loss.
+    """Results of the student's head, and the targets of its class loss.
 
     Args:
-        outputs: What ``forward`` returned, one entry a call.
-        targets: Calls of its class loss.
+        outputs: Results of ``forward``, one a call.
+        targets: Calls of the class loss.
     """
 
     outputs: list = field(default_factory=list)
@@ -42,13 +42,11 @@ class DenseRecord:
 class DenseDistillMixin(DistillMixin):
     """A dense detector that learns from a teacher anchor by anchor.
 
-    The student's head runs once.
-
     Args:
-        priors: ``'same'``: student and teacher must have the same levels and priors, which
-            are compared one by one. ``'cell'``: the same levels and strides; cells of the maps are
-            compared, by the highest logit of each class among the priors of a cell. For sigmoid
-            heads with other numbers of anchors a place, or anchors beside points.
+        priors: With ``'same'``, student and teacher must have the same levels and priors, which
+            are compared one by one. With ``'cell'`` they need the same levels and strides. Cells of
+            the maps are compared, by the highest logit of each class among the priors of a cell.
+            This is for sigmoid heads with different priors, such as anchors and points.
         **options: See :class:`~mmdet_kdrank.distillers.base.DistillMixin`.
     """
 
@@ -63,7 +61,7 @@ class DenseDistillMixin(DistillMixin):
 
     @contextmanager
     def capture_student(self) -> Iterator[DenseRecord]:
-        """Record what the head returns and what it passes to its own class loss."""
+        """Record the results of the head and the targets of its class loss."""
         record = DenseRecord()
         with (
             watch_forward(self.bbox_head, lambda _, out: record.outputs.append(out)),
@@ -74,7 +72,7 @@ class DenseDistillMixin(DistillMixin):
     def compare(
         self, captured: DenseRecord, teacher_features: tuple[Tensor, ...]
     ) -> list[DistilledHead]:
-        """Lay both heads' class maps out anchor by anchor."""
+        """Bring the class maps of both heads into rows of anchors."""
         if len(captured.outputs) != 1:
             raise UnsupportedError(
                 f'{type(self.bbox_head).__name__} ran {len(captured.outputs)} times in one '
@@ -111,7 +109,7 @@ class DenseDistillMixin(DistillMixin):
         """Return the teacher's class maps, one a level, (B, A * channels, H, W)."""
         head = self.teacher_session.model.bbox_head
         if isinstance(head, GuidedAnchorHead):
-            # In evaluation it classifies only where the batch's first image may show something.
+            # In eval mode it only classifies where the first image of the batch may show objects.
             head.training = True
         return self.teacher_session.heads[0][1].class_maps(head(features))
 
@@ -120,7 +118,7 @@ class DenseDistillMixin(DistillMixin):
         for side, detector in (('student', self), ('teacher', teacher)):
             if not getattr(detector, 'with_bbox', True):
                 raise ArgumentTypeError(
-                    f'The {side} has no bbox_head: it classifies masks, not priors, so that there '
+                    f'The {side} has no bbox_head: it classifies masks, not priors, so there '
                     'are no class logits of a prior to distil.'
                 )
         outputs = class_output(self.bbox_head), class_output(teacher.bbox_head)
@@ -133,7 +131,7 @@ class DenseDistillMixin(DistillMixin):
         return [outputs]
 
     def _with_targets(self, samples: DistillSamples, record: DenseRecord) -> DistillSamples:
-        """Add labels, weights and normaliser where the class loss got one label for each row."""
+        """Add labels, weights and normaliser, if the class loss got one label a row."""
         output = self.teacher_session.heads[0][0]
         calls = [replace(call, pred=output.as_logits(call.pred)) for call in record.targets]
         targets = self._row_order.arrange(calls, samples.student.detach(), samples.image)
@@ -190,9 +188,9 @@ class DistillSingleStageInstanceSegmentor(DenseDistillMixin, SingleStageInstance
 def _lay_out(
     output: ClassOutput, maps: list[Tensor], priors: str
 ) -> tuple[Tensor, list[tuple[int, int]]]:
-    """Rows of all levels, (N, channels), and the images and rows an image of each level.
+    """Return the rows of all levels, (N, channels), and of each level (images, rows an image).
 
-    A function of its own so that the levels are freed: with every anchor they weigh as much again.
+    On returning, the rows of the single levels are freed. They take as much memory as the result.
     """
     levels = [output.rows(level) for level in maps]
     if priors == 'cell':

@@ -23,11 +23,11 @@ from mmdet_kdrank.structures.samples import DistillSamples
 
 @dataclass(frozen=True)
 class RoIRecord:
-    """What one stage of the student's RoI head classified.
+    """RoIs of one stage of the student's RoI head, with their class outputs.
 
     Args:
         output: Class output, (N, values), with its graph.
-        rois: (N, 5): index of the image, then x1, y1, x2, y2 in pixels of the input.
+        rois: Index of the image, then x1, y1, x2, y2 in pixels of the input, (N, 5).
         labels: Assigned labels, (N,).
         weights: Label weights, (N,).
     """
@@ -42,10 +42,10 @@ class RoIRecord:
 class DistillTwoStageDetector(DistillMixin, TwoStageDetector):
     """A Faster R-CNN-like student that learns from a teacher on its own positive RoIs.
 
-    The student's proposals, sampling and RoI head run once. The teacher pools the same RoIs from
-    its own features with its own extractor and head, which may differ in depth, channels and type.
-    Cascade students are distilled at every stage, by the teacher's same stage and with the stage's
-    loss weight. See :class:`~mmdet_kdrank.distillers.base.DistillMixin` for the arguments.
+    The teacher pools the student's RoIs from its own features with its own extractor and head,
+    which may differ in depth, channels and type. Cascade students are distilled at every stage, by
+    the same stage of the teacher and with the stage's loss weight. For the arguments see
+    :class:`~mmdet_kdrank.distillers.base.DistillMixin`.
 
     Example:
         >>> from mmengine.hub import get_config
@@ -63,12 +63,12 @@ class DistillTwoStageDetector(DistillMixin, TwoStageDetector):
 
     family = TwoStageDetector
     teachers = (TwoStageDetector,)
-    # Better than all RoIs in docs/reports/experiments.md: at least 3/4 of those are background.
+    # Better than all RoIs (docs/reports/experiments.md), of which at least 3/4 are background.
     default_selector = dict(type='PositiveSamples')
 
     @contextmanager
     def capture_student(self) -> Iterator[list[list[RoIRecord]]]:
-        """Record what each stage's box head classifies; yields one list a stage."""
+        """Record the RoIs that the box head of each stage classifies, one list a stage."""
         heads = _bbox_heads(self)
         records: list[list[RoIRecord]] = [[] for _ in heads]
         with ExitStack() as stack:
@@ -95,7 +95,7 @@ class DistillTwoStageDetector(DistillMixin, TwoStageDetector):
         for stage, (record, (output, teacher_output)) in enumerate(
             zip(records, self.teacher_session.heads, strict=True)
         ):
-            # Trident students classify each image once a branch, as images of their own.
+            # Trident students number the images of each branch as if they were more images.
             image = record.rois[:, 0] % len(teacher_features[0])
             boxes = record.rois[:, 1:]
             if len(boxes):
@@ -145,7 +145,7 @@ class DistillTwoStageDetector(DistillMixin, TwoStageDetector):
         if len(student_heads) != len(teacher_heads):
             raise ArgumentError(
                 f"The student's RoI head has {len(student_heads)} stages, the teacher's "
-                f'{len(teacher_heads)}. Choose a teacher with as many.'
+                f'{len(teacher_heads)}. Choose a teacher with the same number.'
             )
         return [
             (class_output(student_head), class_output(teacher_head))
@@ -153,11 +153,11 @@ class DistillTwoStageDetector(DistillMixin, TwoStageDetector):
         ]
 
     def _one_record_a_stage(self, captured: list[list[RoIRecord]]) -> list[RoIRecord]:
-        """Refuse stages that computed their class loss more or less than once."""
+        """Return the one record of each stage; raise NotImplementedError if there is not one."""
         records: list[RoIRecord] = []
         for stage, calls in enumerate(captured):
             if not calls and records and not len(records[-1].rois):
-                # A cascade stops where it has no RoI left to refine.
+                # A cascade stops when it has no RoI left to refine.
                 output = self.teacher_session.heads[stage][0]
                 calls = [_no_roi(_stage_heads(self, stage), output, records[-1])]
             if len(calls) != 1:
@@ -185,7 +185,7 @@ class DistillTwoStageDetector(DistillMixin, TwoStageDetector):
 
 
 def _context(roi_head: nn.Module, features: tuple[Tensor, ...]) -> dict[str, Tensor]:
-    """Return what a RoI head needs besides RoIs: a semantic map (HTC), the image (SCNet)."""
+    """Return the other inputs of a RoI head: a semantic map (HTC), a global context (SCNet)."""
     context = {}
     if getattr(roi_head, 'with_semantic', False):
         context['semantic_feat'] = roi_head.semantic_head(features)[1]
@@ -195,14 +195,14 @@ def _context(roi_head: nn.Module, features: tuple[Tensor, ...]) -> dict[str, Ten
 
 
 def _no_roi(heads: list[nn.Module], output: ClassOutput, before: RoIRecord) -> RoIRecord:
-    """Return the record of a stage without a RoI; its output depends on the heads."""
-    # DistributedDataParallel waits for a gradient of each parameter, one of 0 too.
+    """Return the record of a stage without RoIs, whose output depends on the heads' weights."""
+    # DistributedDataParallel waits for a gradient of each parameter, even if it is 0.
     zero = sum(parameter.sum() for head in heads for parameter in head.parameters())
     return replace(before, output=zero.expand(0, output.values))
 
 
 def _stage_heads(detector: TwoStageDetector, stage: int) -> list[nn.Module]:
-    """Return the box head of a stage of a cascade, and its mask head where it has one."""
+    """Return the box head of a stage of a cascade, and its mask head if it has one."""
     masks = getattr(detector.roi_head, 'mask_head', None)
     return [_bbox_heads(detector)[stage], *([masks[stage]] if masks is not None else [])]
 

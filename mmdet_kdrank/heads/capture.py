@@ -1,4 +1,4 @@
-"""Watching calls that a detector makes anyway, without changing what they do."""
+"""Observing calls inside a detector without changing them."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from torch import nn
 def watch_method(
     owner: nn.Module, name: str, observer: Callable[[dict[str, Any], Any], None]
 ) -> Iterator[None]:
-    """Tell ``observer`` of every call of ``owner.name`` while the context lasts.
+    """Tell ``observer`` about every call of ``owner.name`` while the context lasts.
 
     Args:
-        owner: Object whose method is watched; only this instance is touched.
-        name: Name of a plain method (modules that are called have forward hooks).
+        owner: Object with the method. Other instances of its class are not changed.
+        name: Name of a plain method; for calls of a module, see :func:`watch_forward`.
         observer: Called with the arguments by name and the result, after each call.
     """
     method = getattr(owner, name)
@@ -45,10 +45,10 @@ def watch_method(
 def watch_forward(
     module: nn.Module, observer: Callable[[dict[str, Any], Any], None]
 ) -> Iterator[None]:
-    """Tell ``observer`` of every call of ``module`` while the context lasts.
+    """Tell ``observer`` about every call of ``module`` while the context lasts.
 
     Args:
-        module: The module watched, through a forward hook.
+        module: The module, which gets a forward hook.
         observer: Called with the arguments of ``forward`` by name, in the order of its
             signature, and the result, after each call.
     """

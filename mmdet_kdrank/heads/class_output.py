@@ -1,4 +1,4 @@
-"""What the class output of a detection head is: each supported head declares it."""
+"""The class output of a detection head, which every supported head declares."""
 
 from __future__ import annotations
 
@@ -18,16 +18,15 @@ class ClassOutput:
     Args:
         activation: ``'softmax'`` or ``'sigmoid'``: how the head turns logits into scores.
         num_classes: Number of foreground classes.
-        background: Whether a background channel follows the classes (MMDetection puts it
-            last).
+        background: Whether a background channel follows the classes.
         kind: ``'logits'``; ``'probabilities'`` for heads whose forward already applies the
-            activation (turned back into logits); ``'joint'`` for dense heads whose one map holds
-            box, objectness and class of each prior, class last.
-        joint_offset: For ``'joint'``: how many values of a prior precede its classes.
-        extra: How many values of a RoI or prior follow its classes and are none.
-        output_index: Which element of what a dense head's ``forward`` returns holds the class maps.
+            activation; ``'joint'`` for dense heads with box, objectness and classes of a prior in
+            one map.
+        joint_offset: With ``'joint'``, the number of values of a prior before its classes.
+        extra: Number of other values of a RoI or prior after its classes.
+        output_index: Index of the class maps in the result of a dense head's ``forward``.
         normalised_later: Whether a dense head passes ``avg_factor=1`` to ``loss_cls`` and divides
-            what comes out. Its normaliser is then the number of positives.
+            the loss afterwards. Its normaliser is then the number of positives.
 
     Example:
         >>> ClassOutput('softmax', num_classes=80, background=True).channels
@@ -50,37 +49,31 @@ class ClassOutput:
 
     @property
     def values(self) -> int:
-        """All values of one RoI or prior in the output that holds its classes."""
+        """All values of one RoI or prior in the output with its classes."""
         return self.joint_offset + self.channels + self.extra
 
     def class_maps(self, outputs: Sequence) -> list[Tensor]:
-        """Take the class maps out of what a dense head's ``forward`` returns.
+        """Return the class maps of a dense head, one a level, (B, A * values, H, W).
 
         Args:
-            outputs: One element for each kind of map, in it one map a level.
-
-        Returns:
-            Class maps, one a level, (B, A * values, H, W).
+            outputs: Result of the head's ``forward``: sequences with one map a level.
 
         Raises:
-            ValueError: If there is no such element.
+            ValueError: If ``output_index`` is out of range.
         """
         if self.output_index >= len(outputs):
             raise ArgumentError(
                 f'The head returns {len(outputs)} kinds of maps, and its declaration takes number '
-                f'{self.output_index} for the class maps ({self}). Declare the output_index of '
-                'what its forward really returns.'
+                f'{self.output_index} for the class maps ({self}). Declare the output_index that '
+                'its forward really has.'
             )
         return list(outputs[self.output_index])
 
     def logits(self, output: Tensor) -> Tensor:
-        """Take the class logits out of what the head gives for each RoI or prior.
+        """Return the class logits, (..., channels).
 
         Args:
-            output: (..., values).
-
-        Returns:
-            (..., channels); ``output`` itself where that is all there is.
+            output: Output of the head for each RoI or prior, (..., values).
 
         Raises:
             ValueError: If there are more or fewer values than declared.
@@ -88,36 +81,33 @@ class ClassOutput:
         if output.shape[-1] != self.values:
             raise ArgumentError(
                 f'A class output of {output.shape[-1]} values is not the declared {self.values} '
-                f'({self}). Declare the head with what its forward really returns.'
+                f'({self}). Declare the values that its forward really returns.'
             )
         if self.values > self.channels:
             output = output[..., self.joint_offset : self.joint_offset + self.channels]
         return self.as_logits(output)
 
     def as_logits(self, scores: Tensor) -> Tensor:
-        """Turn class outputs of any shape into logits, where the head gives probabilities."""
+        """Turn class outputs of any shape into logits, if the head gives probabilities."""
         if self.kind != 'probabilities':
             return scores
         eps = torch.finfo(scores.dtype).eps
         return torch.logit(scores.clamp(eps, 1 - eps))
 
     def rows(self, level: Tensor) -> Tensor:
-        """Lay one level's class map out with an explicit class axis.
+        """Return class logits, (B, H * W * A, channels), in MMDetection's order of priors.
 
         Args:
             level: Class map of one level, (B, A * values, H, W).
 
-        Returns:
-            Class logits, (B, H * W * A, channels): MMDetection's own order of priors.
-
         Raises:
-            ValueError: If the map's channels are no multiple of the declared ones.
+            ValueError: If the number of channels is no multiple of the declared values.
         """
         batch, channels, height, width = level.shape
         if channels % self.values:
             raise ArgumentError(
                 f'A class map of {channels} channels does not divide into priors of {self.values} '
-                f'values ({self}). Declare the head with what its forward really returns.'
+                f'values ({self}). Declare the values that its forward really returns.'
             )
         return self.logits(level.permute(0, 2, 3, 1).reshape(batch, -1, self.values))
 
@@ -128,11 +118,9 @@ _DECLARATIONS: dict[type, Callable[[nn.Module], ClassOutput]] = {}
 def declare_class_output(*head_types: type) -> Callable:
     """Declare the class output of the heads whose forward these classes define.
 
-    A subclass that inherits ``forward`` and ``forward_single`` inherits the declaration; one that
+    A subclass that inherits ``forward`` and ``forward_single`` inherits the declaration. One that
     overrides either must declare its own. The decorated function takes a head and returns its
     :class:`ClassOutput`, or raises TypeError with the reason why the head cannot be distilled.
-    Where the class maps are not the first element of what a dense head's ``forward`` returns, the
-    declaration says which (``output_index``).
 
     Example:
         >>> from mmdet.models import RetinaHead
@@ -152,16 +140,13 @@ def declare_class_output(*head_types: type) -> Callable:
 
 
 def class_output(head: nn.Module) -> ClassOutput:
-    """Look up what a head's class output is.
+    """Return the class output that the class with the head's ``forward`` declares.
 
     Args:
         head: A dense head or the bbox head of a RoI head.
 
-    Returns:
-        The declaration of the class that defines the head's forward.
-
     Raises:
-        TypeError: If that class has declared nothing; its output is never guessed.
+        TypeError: If that class has no declaration, because an output is never guessed.
     """
     owner = next(
         cls

@@ -1,4 +1,4 @@
-"""The targets of a dense head's own class loss, watched while the head computes it."""
+"""The targets of a dense head's own class loss, recorded while the head computes it."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from mmdet_kdrank.heads.capture import watch_forward, watch_method
 from mmdet_kdrank.heads.class_output import class_output
 
 OWN_LOSS = {SSDHead: 'loss_by_feat_single', YOLACTHead: 'OHEMloss_by_feat_single'}
-"""Heads that mine hard negatives: what their method is called with are the targets of all priors,
-and ``loss_cls`` comes in, if at all, only to rank them."""
+"""Methods of heads that mine hard negatives. Their arguments are the targets of all priors, which
+``loss_cls``, if the head calls it, only ranks."""
 
 
 @dataclass(frozen=True)
 class ClassTargets:
-    """What one call of a class loss was told.
+    """The arguments of one call of a class loss.
 
     Args:
-        pred: Class outputs as the head passed them, detached, (n, values).
+        pred: Class outputs from the head, detached, (n, values).
         labels: The class of each row, (n,), int64; ``num_classes`` for background.
         weights: Factor on each row, (n,).
-        avg_factor: The normaliser; None where the head divides otherwise.
+        avg_factor: The normaliser; None if the head divides in another place.
     """
 
     pred: Tensor
@@ -40,8 +40,8 @@ class ClassTargets:
 def watch_class_targets(head: nn.Module) -> Iterator[list[ClassTargets]]:
     """Record the targets of the class loss that ``head`` trains on, call by call.
 
-    Calls without a reduction are left out: with them a head ranks its candidates (PAA, PISA, FSAF).
-    So are those without one label a row: soft assignments and bags (AutoAssign, FreeAnchor).
+    Calls without a reduction are left out, because a head ranks its candidates with them (PAA,
+    PISA, FSAF). Calls without one label a row are left out too (AutoAssign, FreeAnchor).
 
     Args:
         head: A dense head with ``num_classes``.
@@ -78,7 +78,7 @@ def watch_class_targets(head: nn.Module) -> Iterator[list[ClassTargets]]:
         )
 
     with ExitStack() as stack:
-        # TOOD starts with another loss than it goes on with.
+        # TOOD has another class loss in the first epochs.
         for name in ('loss_cls', 'initial_loss_cls'):
             loss = getattr(head, name, None)
             if isinstance(loss, nn.Module):
@@ -92,7 +92,7 @@ def watch_class_targets(head: nn.Module) -> Iterator[list[ClassTargets]]:
 
 
 def _labels(target: Any, num_classes: int) -> Tensor | None:
-    """One label a row, where the target of a class loss says so."""
+    """Return one label a row, (n,); None if the target of the class loss has another form."""
     # Quality focal losses take (labels, scores).
     labels = target[0] if isinstance(target, (tuple, list)) else target
     if not isinstance(labels, Tensor):
@@ -101,7 +101,7 @@ def _labels(target: Any, num_classes: int) -> Tensor | None:
         return labels if labels.dim() == 1 else None
     if labels.dim() < 2 or labels.shape[-1] != num_classes:
         return None
-    # A score at the place of the label: varifocal loss, YOLOv3.
+    # Varifocal loss and YOLOv3 have a score in the column of the label.
     positive = labels.flatten(0, -2) > 0
     if (positive.sum(1) > 1).any():
         return None
@@ -111,8 +111,8 @@ def _labels(target: Any, num_classes: int) -> Tensor | None:
 class RowOrder:
     """Puts the targets of a class loss into the order of the class maps.
 
-    Heads flatten their maps level by level, the order here, or image by image. Which of them is
-    found by comparing the logits, on the first batch and on the first of several images, and kept.
+    Heads flatten their maps level by level, as this package does, or image by image. Comparing the
+    logits shows the order, once on the first batch and once on the first with several images.
     """
 
     def __init__(self) -> None:
@@ -129,12 +129,12 @@ class RowOrder:
             image: Index of the image of each row, (N,).
 
         Returns:
-            Labels (N,), weights (N,) and the normaliser if all calls have the same; None
-            where the calls are not about these rows.
+            Labels (N,), weights (N,), and the normaliser if all calls have the same. None if the
+            calls are not for these rows.
         """
         if not calls or sum(len(call.labels) for call in calls) != len(logits):
             return None
-        # Of a single image or level the two orders are the same, which says nothing of others.
+        # With one image or one level the two orders are equal, so neither can be excluded.
         differ = bool((image[1:] < image[:-1]).any())
         by_image = self._by_image.get(differ)
         if by_image is None:
@@ -145,7 +145,7 @@ class RowOrder:
                 by_image = True
             else:
                 return None
-            # Logits that are NaN are reported elsewhere, and may fit both orders.
+            # Logits with NaN, which are reported elsewhere, may fit both orders.
             if pred.isfinite().all():
                 self._by_image[differ] = by_image
         labels = torch.cat([call.labels for call in calls])
@@ -158,8 +158,6 @@ class RowOrder:
         return labels, weights, factors.pop() if len(factors) == 1 else None
 
 
-def _same(one: Tensor, other: Tensor) -> bool:
-    """Whether two tensors are equal, NaN where the other is NaN."""
-    if one.shape != other.shape:
-        return False
-    return bool(((one == other) | (one.isnan() & other.isnan())).all())
+def _same(a: Tensor, b: Tensor) -> bool:
+    """Return whether two tensors are equal, counting NaN as equal to NaN."""
+    return a.shape == b.shape and bool(((a == b) | (a.isnan() & b.isnan())).all())

@@ -1,4 +1,4 @@
-"""What the class output of MMDetection's own heads is, and what cannot be distilled and why."""
+"""Declarations of MMDetection's own heads, and of what cannot be distilled and why."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from mmdet_kdrank.heads.class_output import ClassOutput, declare_class_output
     roi.BBoxHead, roi.ConvFCBBoxHead, roi.DoubleConvFCBBoxHead, roi.SABLHead, roi.SCNetBBoxHead
 )
 def _roi_head(head: nn.Module) -> ClassOutput:
-    """Class logits, the background last; losses with channels of their own say how many."""
+    """Class logits, the background last; some losses have their own number of channels."""
     loss = head.loss_cls
     if isinstance(loss, SeesawLoss):
-        # Two logits of a softmax of their own follow: whether there is anything at all.
+        # Two logits of another softmax follow, which tell objects from background.
         return ClassOutput('softmax', head.num_classes, background=False, extra=2)
     channels = head.num_classes + 1
     if getattr(loss, 'custom_cls_channels', False):
@@ -32,8 +32,8 @@ def _roi_head(head: nn.Module) -> ClassOutput:
     if channels - head.num_classes not in (0, 1):
         raise ArgumentTypeError(
             f'{type(head).__name__} cannot be distilled with {type(loss).__name__}: that loss has '
-            f'{channels} class channels for {head.num_classes} classes, and what the others mean '
-            'is not known. Use a loss_cls over num_classes + 1 channels.'
+            f'{channels} class channels for {head.num_classes} classes, and the meaning of the '
+            'others is not known. Use a loss_cls over num_classes + 1 channels.'
         )
     activation = 'sigmoid' if loss.use_sigmoid else 'softmax'
     return ClassOutput(activation, head.num_classes, background=channels > head.num_classes)
@@ -61,7 +61,7 @@ def _roi_head(head: nn.Module) -> ClassOutput:
     dense.YOLOXHead,
 )
 def _dense_logits(head: nn.Module) -> ClassOutput:
-    """Class logits, without what a score is multiplied by (centerness, IoU, objectness)."""
+    """Class logits, without the factors of a score (centerness, IoU, objectness)."""
     background = head.cls_out_channels > head.num_classes
     return ClassOutput('softmax' if background else 'sigmoid', head.num_classes, background)
 
@@ -96,71 +96,49 @@ def _dense_joint(head: nn.Module) -> ClassOutput:
     )
 
 
+_QUERIES = 'queries are learned, and those of student and teacher do not correspond'
+_INSTANCES = (
+    'it predicts a set of instances for each RoI, whose order in student and teacher may differ'
+)
+_REGIONS = 'it proposes regions, with one class and so nothing to rank'
+_WORDS = 'its logits are over the words of a prompt, which differ from image to image'
+_HEAT_MAP = 'its class output is a heat map of centres or corners, not class logits of a prior'
+
+
 def _refuse(reason: str, *head_types: type) -> None:
     @declare_class_output(*head_types)
     def refusal(head: nn.Module) -> ClassOutput:
         raise ArgumentTypeError(f'{type(head).__name__} cannot be distilled: {reason}.')
 
 
-_refuse(
-    'its queries are learned, and those of student and teacher do not correspond',
-    roi.DIIHead,
-)
-_refuse(
-    'it predicts a set of instances for each RoI, whose order in student and teacher may differ',
-    roi.MultiInstanceBBoxHead,
-)
-_refuse(
-    'its class output is a heat map of centres or corners, not class logits of a prior',
-    dense.CenterNetHead,
-    dense.CornerHead,
-    dense.CentripetalHead,
-)
-_refuse(
-    'it proposes regions, with one class and so nothing to rank',
-    dense.RPNHead,
-    dense.GARPNHead,
-    dense.CascadeRPNHead,
-)
-_refuse(
-    'its logits are over the words of a prompt, which differ from image to image',
-    dense.ATSSVLFusionHead,
-)
-
+_refuse(f'its {_QUERIES}', roi.DIIHead)
+_refuse(_INSTANCES, roi.MultiInstanceBBoxHead)
+_refuse(_HEAT_MAP, dense.CenterNetHead, dense.CornerHead, dense.CentripetalHead)
+_refuse(_REGIONS, dense.RPNHead, dense.GARPNHead, dense.CascadeRPNHead)
+_refuse(_WORDS, dense.ATSSVLFusionHead)
 
 _REASONS: dict[type, str] = {
-    detectors.DetectionTransformer: (
-        'its queries are learned, and those of student and teacher do not correspond'
-    ),
+    detectors.DetectionTransformer: f'its {_QUERIES}',
     detectors.SparseRCNN: (
         'its proposals are learned, and those of student and teacher do not correspond'
     ),
-    detectors.MaskFormer: (
-        'its mask queries are learned, and those of student and teacher do not correspond'
-    ),
-    Mask2FormerVideo: (
-        'its mask queries are learned, and those of student and teacher do not correspond'
-    ),
-    detectors.GLIP: 'its logits are over the words of a prompt, which differ from image to image',
+    detectors.MaskFormer: f'its mask {_QUERIES}',
+    Mask2FormerVideo: f'its mask {_QUERIES}',
+    detectors.GLIP: _WORDS,
     detectors.KnowledgeDistillationSingleStageDetector: 'it is a distilling detector already',
     detectors.SemiBaseDetector: 'it has a teacher of its own already',
-    detectors.RPN: 'it proposes regions, with one class and so nothing to rank',
-    detectors.CrowdDet: (
-        'it predicts a set of instances for each RoI, whose order in student and teacher may differ'
-    ),
+    detectors.RPN: _REGIONS,
+    detectors.CrowdDet: _INSTANCES,
     detectors.Detectron2Wrapper: "it is Detectron2's, not MMDetection's",
-    BaseReID: 'it tells persons apart on pictures cut out before, and has no RoIs or anchors',
+    BaseReID: 'it tells persons apart on cropped images, and has no RoIs or anchors',
     BaseMOTModel: 'it is a tracker; distil the detector inside with a config of its own',
 }
 
 
 def reason_against(detector: type) -> str | None:
-    """Say why a detector class can be neither student nor teacher.
+    """Return why a detector class can be neither student nor teacher; None if it can.
 
     Args:
         detector: A detector class.
-
-    Returns:
-        The reason, a clause without full stop; None where there is none.
     """
     return next((why for kind, why in _REASONS.items() if issubclass(detector, kind)), None)

@@ -1,4 +1,4 @@
-"""The anchors or points of dense heads: whether two heads share them, and their boxes."""
+"""The priors (anchors or points) of dense heads: comparing those of two heads, and boxes."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ def assert_comparable(student: nn.Module, teacher: nn.Module, priors: str) -> No
     Args:
         student: The student's head.
         teacher: The teacher's head.
-        priors: ``'same'`` to compare the priors themselves, ``'cell'`` the strides alone.
+        priors: ``'same'`` to compare the priors themselves, ``'cell'`` to compare the strides.
 
     Raises:
-        TypeError: If a head does not tell its priors.
+        TypeError: If a head has no prior generator.
         ValueError: If levels, strides or priors differ.
     """
-    # Heads that predict the shape of their anchors start from squares.
+    # Heads that predict the shape of their anchors begin with squares.
     generators = [
         getattr(head, 'prior_generator', getattr(head, 'square_anchor_generator', None))
         for head in (student, teacher)
     ]
     if None in generators:
         raise ArgumentTypeError(
-            f'{type(student).__name__} or {type(teacher).__name__} has no prior_generator, so it '
-            'cannot be told whether the rows of student and teacher correspond.'
+            f'{type(student).__name__} or {type(teacher).__name__} has no prior_generator, so '
+            'whether the rows of student and teacher correspond is not known.'
         )
     levels = [generator.num_levels for generator in generators]
     if levels[0] != levels[1]:
@@ -47,38 +47,38 @@ def assert_comparable(student: nn.Module, teacher: nn.Module, priors: str) -> No
                 'so that their cells do not correspond. Give both the same strides.'
             )
         return
-    # A small grid shows strides, offsets and the priors of a place alike.
-    ours, theirs = (
+    # A small grid shows differences in strides, offsets and priors of a cell.
+    student_grids, teacher_grids = (
         generator.grid_priors([(2, 3)] * count, device='cpu')
         for generator, count in zip(generators, levels, strict=True)
     )
-    for level, (a, b) in enumerate(zip(ours, theirs, strict=True)):
+    for level, (a, b) in enumerate(zip(student_grids, teacher_grids, strict=True)):
         if a.shape != b.shape or not torch.allclose(a, b):
             raise ArgumentError(
                 f'Student and teacher place different priors on level {level}: '
                 f'{_described(generators[0], a)}, against {_described(generators[1], b)}. Give the '
                 "student the teacher's prior generator (strides, scales, ratios); priors='cell' "
-                'compares the cells of sigmoid heads that differ in nothing but their priors.'
+                'compares the cells of sigmoid heads that differ only in their priors.'
             )
 
 
 def _described(generator: Any, grid: Tensor) -> str:
-    """Return a prior generator by what it puts on a grid of six cells."""
+    """Describe a prior generator by its priors on a grid of six cells."""
     first = ', '.join(f'{value:g}' for value in grid[0].tolist())
     return f'{type(generator).__name__} with {len(grid) // 6} a cell, the first at ({first})'
 
 
 def prior_boxes(head: nn.Module, maps: Sequence[Tensor]) -> Tensor:
-    """Boxes of all priors of a batch, in the order in which their class logits are laid out.
+    """Return the boxes of all priors of a batch, in the order of their class logits.
 
-    A point stands for its cell: the square of its level's stride with the point at its centre.
+    The box of a point is its cell: a square with the stride of the level, centred at the point.
 
     Args:
         head: A dense head with MMDetection's ``prior_generator``.
         maps: Its class maps, one a level, (B, channels, H, W).
 
     Returns:
-        X1, y1, x2, y2 in pixels of the input, (N, 4): level by level, there image by image.
+        Boxes x1, y1, x2, y2 in pixels of the input, (N, 4), by level and then by image.
     """
     generator = head.prior_generator
     sizes = [tuple(level.shape[-2:]) for level in maps]

@@ -1,1 +1,1 @@
-"""What the other folders pass to each other: rows of logits, ground truth, matched classes."""
+"""Data that the other folders exchange: rows of logits, ground truth, matched classes."""

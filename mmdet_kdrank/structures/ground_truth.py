@@ -13,12 +13,12 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class GroundTruth:
-    """G objects of a batch; what the data set says to ignore is not among them.
+    """The G objects of a batch, without those that the data set marks as ignored.
 
     Args:
         boxes: x1, y1, x2, y2 in pixels of the input, (G, 4).
-        labels: Their classes, counted as the labels of the samples are, (G,), int64.
-        image: Index in the batch of the image of each, (G,), int64.
+        labels: Their classes, numbered like the labels of the samples, (G,), int64.
+        image: Index in the batch of each object's image, (G,), int64.
 
     Example:
         >>> from mmengine.structures import InstanceData
@@ -39,16 +39,12 @@ class GroundTruth:
 
     @classmethod
     def from_data_samples(cls, data_samples: Sequence[DetDataSample]) -> GroundTruth:
-        """Join the annotations of all images, at least one."""
-        instances = [sample.gt_instances for sample in data_samples]
-        boxes = torch.cat([get_box_tensor(each.bboxes) for each in instances])
+        """Join the annotations of one or more images."""
+        images = [sample.gt_instances for sample in data_samples]
         return cls(
-            boxes=boxes,
-            labels=torch.cat([each.labels for each in instances]),
+            boxes=torch.cat([get_box_tensor(image.bboxes) for image in images]),
+            labels=torch.cat([image.labels for image in images]),
             image=torch.cat(
-                [
-                    boxes.new_full((len(each),), index, dtype=torch.int64)
-                    for index, each in enumerate(instances)
-                ]
+                [torch.full_like(image.labels, index) for index, image in enumerate(images)]
             ),
         )

@@ -1,4 +1,4 @@
-"""The rows (RoIs or anchors) on which student and teacher are compared."""
+"""The rows (RoIs or anchors) on which student and teacher are compared, and their columns."""
 
 from __future__ import annotations
 
@@ -13,26 +13,24 @@ from mmdet_kdrank.structures.ground_truth import GroundTruth
 
 @dataclass(frozen=True)
 class DistillSamples:
-    """N rows of class logits of one head, the student's beside the teacher's.
+    """N rows of class logits of one head, from student and teacher.
 
     Args:
         student: Student logits with their graph, (N, C).
         teacher: Teacher logits, (N, C), the same classes in the same order.
-        image: Index in the batch of the image a row belongs to, (N,), int64.
+        image: Index in the batch of each row's image, (N,), int64.
         activation: ``'softmax'`` or ``'sigmoid'``.
         background: Whether the last column is the background.
-        num_classes: The student's foreground classes; its labels run from 0 to
-            ``num_classes - 1``, background is ``num_classes``.
-        labels: The student's own training labels, (N,), int64. None where
-            its head does not tell.
+        num_classes: Number of the student's foreground classes. Its labels run from 0 to
+            ``num_classes - 1``; ``num_classes`` is background.
+        labels: The student's own training labels, (N,), int64. None if its head does not give them.
         weights: The student's own label weights, (N,).
-        avg_factor: What these rows count in the normaliser, 0 where they are
-            none; the student's own, that of its class loss, until a selector sets it.
-        boxes: RoI, anchor or cell of the point of each row, x1, y1, x2, y2 in
-            pixels of the input, (N, 4). Set only where a loss asks with ``requires_boxes``.
-        ground_truth: The batch's objects; set along with ``boxes``.
-        level: Index of the pyramid level of each row, (N,), int64. None for
-            RoIs, which several levels may serve.
+        avg_factor: The normaliser of these rows, 0 without rows. It is that of the student's class
+            loss until a selector sets it.
+        boxes: RoI, anchor or cell of each row, x1, y1, x2, y2 in pixels of the input, (N, 4).
+            Set only if a loss has ``requires_boxes``.
+        ground_truth: The batch's objects; set together with ``boxes``.
+        level: Index of the pyramid level of each row, (N,), int64. None for RoIs.
 
     Example:
         >>> logits = torch.tensor([[2.0, 0.0], [0.0, 1.0]])
@@ -63,7 +61,7 @@ class DistillSamples:
         """Mask of the rows that the student's assignment calls foreground, (N,), bool.
 
         Raises:
-            ValueError: If the student's head does not tell its labels.
+            ValueError: If the student's head does not give its labels.
         """
         if self.labels is None:
             raise ArgumentError(
@@ -82,14 +80,14 @@ class DistillSamples:
         return (scores[:, :-1] if self.background else scores).amax(1)
 
     def without_background(self) -> DistillSamples:
-        """Return the same rows on the foreground columns alone."""
+        """Return the same rows with the foreground columns alone."""
         if not self.background:
             return self
         student, teacher = self.student[:, :-1], self.teacher[:, :-1]
         return replace(self, student=student, teacher=teacher, background=False)
 
     def take(self, index: Tensor) -> DistillSamples:
-        """Return the rows that ``index`` names, (M,) int64, all with weight 1; they count M."""
+        """Return the rows at ``index``, (M,) int64, with weight 1 each and the normaliser M."""
         return replace(
             self,
             student=self.student[index],
@@ -101,3 +99,81 @@ class DistillSamples:
             weights=self.student.new_ones(len(index), dtype=torch.float32),
             avg_factor=float(len(index)),
         )
+
+
+@dataclass(frozen=True)
+class ClassAlignment:
+    """Which column of the student goes with which column of the teacher.
+
+    Args:
+        student: Columns of the common classes, in the student's order.
+        teacher: The teacher's columns of the same classes.
+        num_student: Number of all classes of the student.
+        num_teacher: Number of all classes of the teacher.
+    """
+
+    student: list[int]
+    teacher: list[int]
+    num_student: int
+    num_teacher: int
+
+    def select(self, student: Tensor, teacher: Tensor, background: bool) -> tuple[Tensor, Tensor]:
+        """Take the columns of the common classes, (N, C), from the logits of both sides.
+
+        Args:
+            student: Student logits, (N, num_student [+ 1]).
+            teacher: Teacher logits, (N, num_teacher [+ 1]).
+            background: Whether to keep a last column for the background.
+        """
+        return (
+            self._take(student, self.student, self.num_student, background),
+            self._take(teacher, self.teacher, self.num_teacher, background),
+        )
+
+    @staticmethod
+    def _take(logits: Tensor, columns: list[int], num_classes: int, background: bool) -> Tensor:
+        wanted = columns + [num_classes] if background else columns
+        if wanted == list(range(logits.shape[1])):
+            return logits
+        return logits[:, torch.tensor(wanted, device=logits.device)]
+
+    def column_of(self, labels: Tensor) -> Tensor:
+        """Turn the student's labels into columns of the common classes.
+
+        Args:
+            labels: From 0 to ``num_student``, which is background; negative for ignored rows.
+
+        Returns:
+            The column of each label, the last column for background. It is -1 for ignored rows and
+            for classes that the teacher does not know.
+        """
+        lookup = labels.new_full((self.num_student + 2,), -1)
+        lookup[self.student] = torch.arange(len(self.student), device=labels.device)
+        lookup[self.num_student] = len(self.student)
+        return lookup[labels.clamp(min=-1)]
+
+
+def align_samples(samples: DistillSamples, classes: ClassAlignment) -> DistillSamples:
+    """Match the columns of both sides by class, and turn the labels into these columns.
+
+    Args:
+        samples: Rows as the two heads gave them, each side with its own columns.
+        classes: Which columns belong together.
+
+    Returns:
+        The same rows, (N, C) on both sides, with the background last if the heads have one.
+        ``num_classes`` counts the common classes. Labels, also those of the ground truth, are as
+        from :meth:`ClassAlignment.column_of`.
+    """
+    student, teacher = classes.select(samples.student, samples.teacher, samples.background)
+    labels, objects = samples.labels, samples.ground_truth
+    if objects is not None:
+        objects = replace(objects, labels=classes.column_of(objects.labels))
+    return replace(
+        samples,
+        student=student,
+        teacher=teacher,
+        num_classes=len(classes.student),
+        labels=None if labels is None else classes.column_of(labels),
+        ground_truth=objects,
+    )

@@ -1,1 +1,1 @@
-"""Loading a teacher, and showing it the batch of the student."""
+"""Loading a teacher, evaluating it, and cutting the branches that distillation does not need."""

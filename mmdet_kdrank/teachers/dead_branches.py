@@ -1,4 +1,4 @@
-"""Taking out of the teacher what its class logits do not need, such as box regression."""
+"""Cutting branches of the teacher that its class logits do not need, such as box regression."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import torch
 from torch import Tensor, nn
 
 Logits = Callable[[], Sequence[Tensor]]
-"""Runs the part of a model in question on a small fixed input, and returns its logits."""
+"""Runs the classifying part of a model on a small fixed input, and returns its logits."""
 
 
 class Absent(nn.Module):
-    """Stands where a branch was cut: zeros in its shape, next to no arithmetic or memory.
+    """Replaces a branch that was cut by zeros of its shape, with almost no arithmetic or memory.
 
     Args:
-        channels: Channels of the output.
+        channels: Number of channels of the output.
     """
 
     def __init__(self, channels: int) -> None:
@@ -25,18 +25,18 @@ class Absent(nn.Module):
 
     def forward(self, x: Tensor, *_: Any, **__: Any) -> Tensor:
         """Turn (B, C, ...) into zeros of (B, channels, ...)."""
-        # Vectors are real, for the in-place ReLU that heads put behind a Linear; maps are one
-        # value a channel.
+        # Heads put an in-place ReLU after a Linear, so vectors need memory. Maps are one value a
+        # channel.
         zeros = x.new_zeros(len(x), self.channels, *[1] * (x.dim() - 2))
         return zeros.expand(-1, -1, *x.shape[2:])
 
 
 def cut_dead_branches(model: nn.Module, logits: Logits) -> list[str]:
-    """Replace the modules that run for ``logits`` and do not matter to them by :class:`Absent`.
+    """Replace the modules that run for ``logits`` without affecting them by :class:`Absent`.
 
-    A module is dead where autograd finds no way from any of its parameters to the logits. The
-    largest dead ones go, each on condition that the logits stay the same bit for bit, because
-    autograd does not see what passes through ``detach`` or a comparison.
+    A module is dead if autograd has no path from its parameters to the logits. The largest dead
+    modules are replaced first. A replacement stays only if the logits keep every bit, because
+    autograd does not see a path through ``detach`` or a comparison.
 
     Args:
         model: A frozen model in eval mode, changed in place.
@@ -63,7 +63,7 @@ def cut_dead_branches(model: nn.Module, logits: Logits) -> list[str]:
 
 
 def _candidates(model: nn.Module, logits: Logits) -> dict[str, Absent]:
-    """Dead modules that one :class:`Absent` can stand for, by name, outer before inner."""
+    """Return dead modules that an :class:`Absent` can replace, by name, outer before inner."""
     calls: dict[nn.Module, list[tuple[Any, Any]]] = {}
 
     def record(module: nn.Module, args: tuple, output: Any) -> None:
@@ -95,7 +95,7 @@ def _candidates(model: nn.Module, logits: Logits) -> dict[str, Absent]:
 
 
 def _stand_in(calls: list[tuple[Any, Any]]) -> Absent | None:
-    """Return what gives outputs of the same shapes for these calls, None where nothing does."""
+    """Return an :class:`Absent` with the output shapes of these calls; None if there is none."""
     if not all(isinstance(value, Tensor) and value.dim() > 1 for call in calls for value in call):
         return None
     absent = Absent(calls[0][1].shape[1]).eval()
@@ -107,5 +107,5 @@ def _reproduces(logits: Logits, expected: Sequence[Tensor]) -> bool:
         with torch.no_grad():
             return all(map(torch.equal, logits(), expected))
     except Exception:
-        # The same call has just run with the module in its place, so the stand-in is at fault.
+        # The same call has just run with the original module, so the stand-in is the cause.
         return False

@@ -24,19 +24,19 @@ from mmdet_kdrank.random_states import kept_random_states
 
 @dataclass(frozen=True)
 class TeacherSource:
-    """Where the teacher comes from; touches no file until :meth:`load`.
+    """Where the teacher comes from; reads no file until :meth:`load`.
 
     Args:
         config: Path of a config, an ``mmdet::`` name, or the config dict of a model.
-        checkpoint: Path or URL, or ``'auto'``: what the model index publishes for an
-            ``mmdet::`` config.
+        checkpoint: Path or URL, or ``'auto'`` for the weights that the model index publishes for
+            an ``mmdet::`` config.
         channels_last: Whether the teacher computes with the channels innermost in memory.
-        verify: Whether, or with which options, the teacher is evaluated before training, as of
-            :meth:`~mmdet_kdrank.teachers.verification.TeacherCheck.from_option`.
+        verify: Whether, or with which options, the teacher is evaluated before training (see
+            :meth:`~mmdet_kdrank.teachers.verification.TeacherCheck.from_option`).
 
     Raises:
-        TypeError: If the config or the checkpoint is neither.
-        ValueError: If ``'auto'`` stands beside a config that is no ``package::`` name.
+        TypeError: If the config or the checkpoint has another type.
+        ValueError: If ``'auto'`` comes with a config that is no ``package::`` name.
     """
 
     config: str | dict
@@ -56,7 +56,7 @@ class TeacherSource:
                 )
         if self.checkpoint == 'auto' and not self._in_package():
             raise ArgumentError(
-                "teacher.checkpoint='auto' is what a model index publishes for an mmdet:: config, "
+                "teacher.checkpoint='auto' needs an mmdet:: config with published weights, "
                 f'and teacher.config is {_shortened(self.config)}. Give the path or URL of the '
                 'checkpoint.'
             )
@@ -82,16 +82,16 @@ class TeacherSource:
     def load(self) -> Teacher:
         """Build the teacher, load its weights strictly and freeze it.
 
-        The random states of torch, numpy and Python are as before afterwards.
+        The random states of torch, numpy and Python stay as they were.
 
         Returns:
-            On the CPU, in eval mode, without gradients.
+            The teacher on the CPU, in eval mode, without gradients.
 
         Raises:
             FileNotFoundError: If the config is missing.
             CheckpointError: If the checkpoint is missing, unreadable or refused.
             ValueError: If the config holds no detector, the checkpoint's keys do not fit the
-                model, or ``'auto'`` finds no published weights.
+                model, or no weights are published for ``'auto'``.
         """
         setting = f'teacher.config ({_shortened(self.config)})'
         with blamed_on(setting, 'Correct the name or the file.'):
@@ -143,12 +143,12 @@ class TeacherSource:
 class Teacher:
     """A loaded, frozen detector.
 
-    Not a module on purpose: what holds it neither saves, nor optimises, nor synchronises it.
+    It is no module on purpose, so that no module saves, optimises or synchronises it.
 
     Args:
         model: The detector.
-        classes: Names of its classes, None where nothing tells.
-        checkpoint: Where its weights came from.
+        classes: Names of its classes; None if they are not known.
+        checkpoint: Path or URL of its weights.
         channels_last: Whether it computes with the channels innermost in memory.
     """
 
@@ -162,16 +162,16 @@ class Teacher:
             self.model.to(memory_format=torch.channels_last)
 
     def features(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Levels of the neck, (B, C, H / stride, W / stride), from images (B, 3, H, W)."""
+        """Return the levels of the neck, (B, C, H / stride, W / stride), of images (B, 3, H, W)."""
         if self.channels_last:
             images = images.contiguous(memory_format=torch.channels_last)
         levels = self.model.extract_feat(images)
-        # mmcv's RoIAlign takes any input for contiguous and is silently wrong on others.
+        # mmcv's RoIAlign reads any input as contiguous, and is silently wrong on other layouts.
         return tuple(level.contiguous() for level in levels)
 
     @contextmanager
     def contiguous(self) -> Iterator[None]:
-        """Context in which the model itself may be called: RoIAlign again."""
+        """Make the model contiguous, so that it may be called itself with mmcv's RoIAlign."""
         if self.channels_last:
             self.model.to(memory_format=torch.contiguous_format)
         yield
@@ -182,8 +182,7 @@ class Teacher:
 def load_on_all_ranks(source: TeacherSource) -> Teacher:
     """Load the teacher on every rank, or on none.
 
-    On each machine one process goes first, so that a URL is fetched once there. With one rank it is
-    ``source.load()``.
+    On each machine one process loads first, so that a URL is fetched once there.
 
     Args:
         source: Where the teacher comes from.
@@ -192,7 +191,7 @@ def load_on_all_ranks(source: TeacherSource) -> Teacher:
         This rank's own copy.
 
     Raises:
-        Exception: What ``source.load()`` raises on this rank.
+        Exception: If ``source.load()`` raises it on this rank.
         OtherRankError: If another rank could not load it.
         ValueError: If the ranks have loaded different teachers.
     """
@@ -204,10 +203,10 @@ def load_on_all_ranks(source: TeacherSource) -> Teacher:
     identities = all_gather_object((_digest(teacher), teacher.classes))
     for rank, identity in enumerate(identities):
         if identity != identities[0]:
-            what = 'weights' if identity[0] != identities[0][0] else 'class names'
+            part = 'weights' if identity[0] != identities[0][0] else 'class names'
             raise ArgumentError(
                 f'The teacher that rank {rank} of {len(identities)} loaded from '
-                f'{source.checkpoint} has other {what} than that of rank 0. Give every machine '
+                f'{source.checkpoint} has other {part} than that of rank 0. Give every machine '
                 'the same file.'
             )
     return teacher
@@ -226,7 +225,7 @@ def _load_strictly(model: nn.Module, checkpoint: dict, path: str, config: str) -
 
     state = detector_weights(checkpoint, path)
     try:
-        # torch's own loading, not MMEngine's: that one raises on rank 0 alone.
+        # torch's own loading, because MMEngine's raises on rank 0 alone.
         wrong = model.load_state_dict(state, strict=False)
     except RuntimeError as error:
         raise ArgumentError(

@@ -18,7 +18,8 @@ from torch import nn
 from mmdet_kdrank.errors import ArgumentError, CheckpointError
 from mmdet_kdrank.ops.checks import check_count
 from mmdet_kdrank.random_states import kept_random_states
-from mmdet_kdrank.structures.class_alignment import ClassAlignment, align_classes
+from mmdet_kdrank.structures.class_alignment import align_classes
+from mmdet_kdrank.structures.samples import ClassAlignment
 from mmdet_kdrank.teachers.teacher import Teacher
 
 
@@ -26,14 +27,14 @@ from mmdet_kdrank.teachers.teacher import Teacher
 class TeacherCheck:
     """Refuses a teacher that detects too little on the first validation images.
 
-    The images and the metric are the run's own: ``val_dataloader`` and ``val_evaluator`` of its
-    config. Classes are matched by name, and those that one side alone knows count for nothing. All
-    ranks evaluate their share and come to the same result. Neither random numbers nor the training
-    set are touched.
+    Images and metric come from ``val_dataloader`` and ``val_evaluator`` of the run's config.
+    Classes are matched by name, and a class that only one side knows is ignored. Every rank
+    evaluates its share, and all get the same result. The check uses neither the training set nor
+    its random numbers.
 
     Args:
-        num_images: How many validation images, from the first on.
-        min_map: The least bounding-box mAP, from 0 to 1.
+        num_images: Number of validation images, from the first on.
+        min_map: Smallest bounding-box mAP that is accepted, from 0 to 1.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -47,7 +48,7 @@ class TeacherCheck:
         if not (isinstance(self.min_map, (int, float)) and 0 < self.min_map < 1):
             raise ArgumentError(
                 f'teacher.verify.min_map={self.min_map!r} must be a number between 0 and 1: the '
-                'mAP of detectors that are any good on COCO is 0.2 to 0.6.'
+                'mAP of usable detectors on COCO is 0.2 to 0.6.'
             )
 
     @classmethod
@@ -69,10 +70,10 @@ class TeacherCheck:
 
         Args:
             teacher: The teacher.
-            config: That of the run, with ``val_dataloader`` and ``val_evaluator``.
+            config: Config of the run, with ``val_dataloader`` and ``val_evaluator``.
 
         Raises:
-            ValueError: If the run has no validation set, or one that cannot tell.
+            ValueError: If the run has no validation set, or none that gives an mAP.
             CheckpointError: If the teacher's mAP is below ``min_map``.
         """
         _require_validation(config)
@@ -86,19 +87,19 @@ class TeacherCheck:
             labels[alignment.teacher] = torch.arange(len(classes))
             _predict(teacher, loader, labels.to(device), evaluator)
             value = _mean_average_precision(evaluator, len(dataset))
-        found = (
+        result = (
             f'mAP {value:.3f} on the first {len(dataset)} validation images, over '
             f'{len(classes)} of {alignment.num_student} classes'
         )
         if value < self.min_map:
             raise CheckpointError(
-                f'The teacher ({teacher.checkpoint}) was refused: {found}, is below '
+                f'The teacher ({teacher.checkpoint}) was refused: {result}, is below '
                 f'teacher.verify.min_map={self.min_map:g}. Its weights, its config '
-                '(data_preprocessor, classes, test_cfg) or the validation set are not what they '
-                'should be; tools/test.py on the config and the checkpoint of the teacher shows '
-                'more. If it is as good as it gets, lower min_map.'
+                '(data_preprocessor, classes, test_cfg) or the validation set are wrong. '
+                'Run tools/test.py on the config and the checkpoint of the teacher to see more. '
+                'If the teacher is right, lower min_map.'
             )
-        print_log(f'The teacher was verified: {found}.', logger='current')
+        print_log(f'The teacher was verified: {result}.', logger='current')
 
 
 def _require_validation(config: Mapping) -> None:
@@ -138,7 +139,7 @@ def _evaluator(config: Any, dataset: BaseDataset, classes: list[str]) -> Evaluat
     evaluator.dataset_meta = dict(dataset.metainfo, classes=tuple(classes))
     for metric in evaluator.metrics:
         if isinstance(metric, CocoMetric):
-            # Without this, images beyond the first count as missed.
+            # Without this, objects in the other images would count as missed.
             metric.img_ids = [
                 info['img_id'] for info in map(dataset.get_data_info, range(len(dataset)))
             ]
@@ -162,12 +163,12 @@ def _predict(teacher: Teacher, loader: Any, labels: torch.Tensor, evaluator: Eva
 def _mean_average_precision(evaluator: Evaluator, num_images: int) -> float:
     values = evaluator.evaluate(num_images)
     if not values and any(isinstance(metric, CocoMetric) for metric in evaluator.metrics):
-        # Its answer to no detection at all.
+        # CocoMetric gives no values if there is no detection at all.
         return 0.0
     value = next((values[key] for key in values if key.endswith(('mAP', '_AP'))), None)
     if value is None or value < 0:
         raise ArgumentError(
-            'teacher.verify found no mAP: val_evaluator gave '
+            'teacher.verify got no mAP: val_evaluator gave '
             f'{", ".join(f"{key} = {values[key]}" for key in values) or "nothing"}. Use a metric '
             'with mAP and, where it is negative, more images (num_images): the first '
             'ones show no object of the common classes.'

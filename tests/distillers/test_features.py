@@ -259,7 +259,7 @@ def test_necks_that_do_not_fit_are_refused_with_the_entry(make):
     [
         (dict(pkd=PKD), ValueError, 'distill_features.pkd: .*Rename it, say loss_pkd'),
         (dict(loss_x=dict(type='NoSuchLoss')), KeyError, 'distill_features.loss_x: .*NoSuchLoss'),
-        (dict(loss_kd=PKD), ValueError, 'loss_kd stands both in distill_losses and in distill_'),
+        (dict(loss_kd=PKD), ValueError, 'loss_kd is both in distill_losses and in distill_'),
         (dict(loss_x=RANK), ValueError, 'loss_x: KendallRankLoss compares logits: name it in dist'),
     ],
 )

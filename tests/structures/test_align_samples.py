@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from mmdet_kdrank.distillers import DistillSamples, GroundTruth
-from mmdet_kdrank.structures.class_alignment import align_classes, align_samples
+from mmdet_kdrank.structures.class_alignment import align_classes
+from mmdet_kdrank.structures.samples import align_samples
 
 # Of the student's classes the teacher knows c and a, in another order, and one more.
 CLASSES = align_classes(('c', 'x', 'a'), ('a', 'b', 'c'), 3, 3)

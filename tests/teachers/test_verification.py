@@ -82,7 +82,7 @@ def test_a_run_without_validation_is_refused(tmp_path):
 def test_a_metric_without_map_is_refused(tmp_path):
     config = shapes_config(tmp_path, save_oracle(tmp_path / 'teacher.pth', CLASSES, verify=True))
     config.val_evaluator = dict(type='DumpProposals', output_dir=str(tmp_path))
-    with pytest.raises(ValueError, match='found no mAP'):
+    with pytest.raises(ValueError, match='got no mAP'):
         train(config)
 
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 from mmdet.registry import MODELS
 
-from mmdet_kdrank.teachers.preprocessing import TeacherInput
+from mmdet_kdrank.distillers.session import TeacherInput
 from tests.detectors import raw_batch
 
 PYTORCH = dict(
@@ -30,13 +30,12 @@ def build(config, **changes):
 @pytest.mark.parametrize('teacher', [PYTORCH, CAFFE, RAW])
 def test_the_teacher_sees_what_its_own_preprocessor_gives(student, teacher):
     student, teacher = build(student), build(teacher)
-    expected = build(RAW, pad_size_divisor=32)
-    ours = student(raw_batch(), training=True)
-    theirs = teacher(raw_batch(), training=True)['inputs']
-    if theirs.shape != ours['inputs'].shape:
-        theirs = expected(raw_batch(), training=True)['inputs']
-    seen = TeacherInput(student, teacher)(ours['inputs'], ours['data_samples'])
-    torch.testing.assert_close(seen, theirs, atol=2e-3, rtol=1e-4)
+    batch = student(raw_batch(), training=True)
+    expected = teacher(raw_batch(), training=True)['inputs']
+    if expected.shape != batch['inputs'].shape:
+        expected = build(RAW, pad_size_divisor=32)(raw_batch(), training=True)['inputs']
+    converted = TeacherInput(student, teacher)(batch['inputs'], batch['data_samples'])
+    torch.testing.assert_close(converted, expected, atol=2e-3, rtol=1e-4)
 
 
 def test_equal_preprocessors_share_the_batch():
@@ -52,7 +51,7 @@ def test_the_students_batch_is_left_alone(pad_value):
     bridge = TeacherInput(build(RAW), build(RAW, pad_value=pad_value))
     seen = bridge(batch['inputs'], batch['data_samples'])
     assert torch.equal(batch['inputs'], before)
-    # The second picture is 48 high in a batch of 64.
+    # The second image is 48 high in a batch of 64.
     assert (seen[1, :, 48:] == pad_value).all()
     assert torch.equal(seen[1, :, :48], before[1, :, :48])
 
