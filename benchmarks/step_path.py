@@ -62,7 +62,7 @@ class StepPath:
         """Record the calls that are made while the context lasts."""
 
         def profile(frame: FrameType, event: str, _: Any) -> None:
-            if event != 'call' or (callee := _FILES(frame.f_code)) is None:
+            if event != 'call' or (callee := _FILES(frame.f_code)) is None or _imported(frame):
                 return
             self.files.add(callee)
             caller = _calling_file(frame.f_back)
@@ -86,6 +86,16 @@ def _package_file(code: CodeType) -> str | None:
     if code.co_name == '<module>' or not code.co_filename.startswith(f'{PACKAGE}{os.sep}'):
         return None
     return str(Path(code.co_filename).relative_to(PACKAGE))
+
+
+def _imported(frame: FrameType | None) -> bool:
+    """Return whether a call is part of importing a file of the package on its first use."""
+    while frame is not None:
+        code = frame.f_code
+        if code.co_name == '<module>' and code.co_filename.startswith(f'{PACKAGE}{os.sep}'):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _calling_file(frame: FrameType | None) -> str | None:

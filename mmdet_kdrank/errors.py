@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 
 class KDRankError(Exception):
     """Base of all errors that this package raises on purpose.
@@ -58,35 +55,3 @@ class RunError(KDRankError, RuntimeError):
 
 class StateError(KDRankError, RuntimeError):
     """A method was called at a time when it cannot give its result."""
-
-
-_BY_BUILTIN: tuple[tuple[type[Exception], type[KDRankError]], ...] = (
-    (KeyError, UnknownNameError),
-    (FileNotFoundError, MissingFileError),
-    (TypeError, ArgumentTypeError),
-    (Exception, ArgumentError),
-)
-
-
-@contextmanager
-def blamed_on(setting: str, fix: str) -> Iterator[None]:
-    """Context in which every error names the setting that caused it.
-
-    Args:
-        setting: As users write it, ``distill_losses.loss_kd``.
-        fix: What to do, a sentence; the errors of this package contain their fix already.
-
-    Raises:
-        KDRankError: In place of the original error. It has the same builtin class if that is
-            KeyError, FileNotFoundError or TypeError; otherwise it is an ArgumentError.
-    """
-    try:
-        yield
-    except KDRankError as error:
-        raise type(error)(f'{setting}: {error}') from error
-    except Exception as error:
-        error_class = next(kind for builtin, kind in _BY_BUILTIN if isinstance(error, builtin))
-        # A KeyError shows its message in quotes.
-        text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
-        reason = ' '.join((text or type(error).__name__).split()).rstrip('.')
-        raise error_class(f'{setting}: {reason}. {fix}') from error

@@ -13,7 +13,8 @@ from experiments.claims.logits import LogitSet
 from experiments.claims.npz import read_logits
 from experiments.claims.quiet import quiet
 from experiments.demo.trainings import ALONE, TEACHER, full_plan
-from mmdet_kdrank.errors import ArgumentError, MissingFileError, blamed_on
+from mmdet_kdrank.errors import ArgumentError, MissingFileError
+from mmdet_kdrank.ops.checks import blamed_on
 
 
 def real_logits(args: argparse.Namespace) -> tuple[list[LogitSet], dict[str, Any]]:

@@ -11,7 +11,8 @@ from mmengine.config import Config
 
 from mmdet_kdrank.compare.run_settings import data_of, read_config
 from mmdet_kdrank.datasets.shapes.folder import ShapesSpec, shapes_options
-from mmdet_kdrank.errors import ArgumentError, MissingFileError, UnknownNameError, blamed_on
+from mmdet_kdrank.errors import ArgumentError, MissingFileError, UnknownNameError
+from mmdet_kdrank.ops.checks import blamed_on
 
 _RESERVED = ('teacher', 'shapes')
 _KEYS = {

@@ -10,7 +10,8 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.hub import get_config
 
-from mmdet_kdrank.errors import ArgumentError, blamed_on
+from mmdet_kdrank.errors import ArgumentError
+from mmdet_kdrank.ops.checks import blamed_on
 
 
 def read_config(path: str, where: str) -> Config:

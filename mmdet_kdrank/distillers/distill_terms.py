@@ -14,9 +14,10 @@ from mmdet_kdrank.distillers.entries import build_entries
 from mmdet_kdrank.distillers.features import FeatureDistillation, Levels
 from mmdet_kdrank.distillers.finite_guard import Checked, FiniteGuard, Side
 from mmdet_kdrank.distributed import global_avg_factor
-from mmdet_kdrank.errors import ArgumentError, blamed_on
+from mmdet_kdrank.errors import ArgumentError
 from mmdet_kdrank.heads.class_output import ClassOutput
 from mmdet_kdrank.ops.agreement import agreement
+from mmdet_kdrank.ops.checks import blamed_on
 from mmdet_kdrank.structures.samples import ClassAlignment, DistillSamples, align_samples
 
 
@@ -88,12 +89,7 @@ class DistillTerms:
         return nullcontext([]) if self.features is None else self.features.watch(student)
 
     def check_columns(self, classes: ClassAlignment, output: ClassOutput) -> None:
-        """Raise ValueError if the heads leave one column of logits, and a loss needs two.
-
-        Args:
-            classes: Which columns of the two sides belong together.
-            output: Declaration of the student's class output.
-        """
+        """Raise ValueError if the heads leave one column of logits, and a loss needs two."""
         columns = len(classes.student) + (output.background and self.channels == 'all')
         along_candidates = output.activation == 'sigmoid' and not any(
             entry.compares_rows_alone for entry in self.entries.values()
@@ -212,12 +208,7 @@ class DistillTerms:
         return self.features(student, teacher, self.factors, idle=values)
 
     def add_to(self, losses: dict[str, Any], values: dict[str, Tensor]) -> None:
-        """Add distillation losses to the student's own, in place; ValueError if a name is taken.
-
-        Args:
-            losses: The student's own losses by name.
-            values: The distillation losses by name.
-        """
+        """Add ``values`` to the student's own ``losses``; raise ValueError if a name is taken."""
         if taken := losses.keys() & values.keys():
             argument = 'distill_features' if taken & set(self.features or ()) else 'distill_losses'
             raise ArgumentError(

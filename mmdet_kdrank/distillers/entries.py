@@ -16,7 +16,8 @@ from dataclasses import replace
 from mmdet.registry import MODELS
 from torch import Tensor, nn
 
-from mmdet_kdrank.errors import ArgumentError, ArgumentTypeError, blamed_on
+from mmdet_kdrank.errors import ArgumentError, ArgumentTypeError
+from mmdet_kdrank.ops.checks import blamed_on
 from mmdet_kdrank.structures.samples import DistillSamples
 
 # The losses of this package say what they compare; losses of other packages may be either.
@@ -201,10 +202,6 @@ def _binds(signature: inspect.Signature, *keywords: str) -> bool:
 def check_names(configs: dict[str, dict], argument: str) -> None:
     """Refuse anything but a dict of losses whose names MMEngine adds up.
 
-    Args:
-        configs: Configs of losses by name.
-        argument: ``'distill_losses'`` or ``'distill_features'``.
-
     Raises:
         TypeError: If it is no dict.
         ValueError: If a name does not contain ``loss``, or has a dot.
@@ -224,12 +221,7 @@ def check_names(configs: dict[str, dict], argument: str) -> None:
 
 
 def build_loss(config: dict, argument: str) -> nn.Module:
-    """Build a registered loss; raise ValueError if it belongs to the other argument.
-
-    Args:
-        config: Config of the loss.
-        argument: ``'distill_losses'`` or ``'distill_features'``.
-    """
+    """Build a registered loss; raise ValueError if it belongs to the other argument."""
     loss = MODELS.build(config)
     kind = getattr(loss, 'compares', None)
     if _ARGUMENT_OF.get(kind, argument) != argument:

@@ -11,8 +11,9 @@ from torch import Tensor, nn
 
 from mmdet_kdrank.distillers.entries import build_loss, check_names, has_weights
 from mmdet_kdrank.distillers.finite_guard import Checked
-from mmdet_kdrank.errors import ArgumentError, StateError, UnsupportedError, blamed_on
+from mmdet_kdrank.errors import ArgumentError, StateError, UnsupportedError
 from mmdet_kdrank.heads.capture import watch_method
+from mmdet_kdrank.ops.checks import blamed_on
 
 Levels = tuple[Tensor, ...]
 

@@ -28,13 +28,11 @@ class AllSamples:
     head gives ``loss_cls`` no normaliser (TOOD, RTMDet, YOLOv3), it is the number of positives.
 
     Example:
-        >>> from mmdet_kdrank.distillers import DistillSamples
         >>> logits = torch.tensor([[2.0, 0.0], [0.0, 1.0], [3.0, 0.0]])
         >>> samples = DistillSamples(
-        ...     logits, logits, image=torch.tensor([0, 0, 1]), activation='sigmoid',
-        ...     background=False, num_classes=2, labels=torch.tensor([0, 2, 1]),
-        ...     weights=torch.ones(3))
-        >>> chosen = TASK_UTILS.build(dict(type='AllSamples'))(samples)
+        ...     logits, logits, torch.tensor([0, 0, 1]), 'sigmoid', False, 2,
+        ...     labels=torch.tensor([0, 2, 1]), weights=torch.ones(3))
+        >>> chosen = AllSamples()(samples)
         >>> len(chosen), chosen.avg_factor
         (3, 2.0)
     """
@@ -60,12 +58,11 @@ class PositiveSamples:
     They have weight 1, and the normaliser is their number.
 
     Example:
-        >>> from mmdet_kdrank.distillers import DistillSamples
         >>> logits = torch.tensor([[2.0, 0.0], [0.0, 1.0], [3.0, 0.0]])
         >>> samples = DistillSamples(
-        ...     logits, logits, image=torch.tensor([0, 0, 1]), activation='sigmoid',
-        ...     background=False, num_classes=2, labels=torch.tensor([0, 2, 1]))
-        >>> chosen = TASK_UTILS.build(dict(type='PositiveSamples'))(samples)
+        ...     logits, logits, torch.tensor([0, 0, 1]), 'sigmoid', False, 2,
+        ...     labels=torch.tensor([0, 2, 1]))
+        >>> chosen = PositiveSamples()(samples)
         >>> chosen.labels, chosen.avg_factor
         (tensor([0, 1]), 2.0)
     """
@@ -86,12 +83,9 @@ class TopkSamples:
             become detections.
 
     Example:
-        >>> from mmdet_kdrank.distillers import DistillSamples
         >>> logits = torch.tensor([[2.0, 0.0], [0.0, 1.0], [3.0, 0.0]])
-        >>> samples = DistillSamples(
-        ...     logits, logits, image=torch.tensor([0, 0, 1]), activation='sigmoid',
-        ...     background=False, num_classes=2)
-        >>> chosen = TASK_UTILS.build(dict(type='TopkSamples', k=1))(samples)
+        >>> samples = DistillSamples(logits, logits, torch.tensor([0, 0, 1]), 'sigmoid', False, 2)
+        >>> chosen = TopkSamples(k=1)(samples)
         >>> chosen.teacher, chosen.avg_factor
         (tensor([[2., 0.],
                 [3., 0.]]), 2.0)
@@ -122,12 +116,9 @@ class ScoreWeightedSamples:
     The normaliser is the total weight.
 
     Example:
-        >>> from mmdet_kdrank.distillers import DistillSamples
         >>> logits = torch.tensor([[2.0, 0.0], [0.0, 1.0], [3.0, 0.0]])
-        >>> samples = DistillSamples(
-        ...     logits, logits, image=torch.tensor([0, 0, 1]), activation='sigmoid',
-        ...     background=False, num_classes=2)
-        >>> chosen = TASK_UTILS.build(dict(type='ScoreWeightedSamples'))(samples)
+        >>> samples = DistillSamples(logits, logits, torch.tensor([0, 0, 1]), 'sigmoid', False, 2)
+        >>> chosen = ScoreWeightedSamples()(samples)
         >>> [f'{weight:.2f}' for weight in chosen.weights]
         ['0.88', '0.73', '0.95']
     """

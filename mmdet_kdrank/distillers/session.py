@@ -157,15 +157,7 @@ class TeacherSession:
 
 
 def check_teacher(model: nn.Module, families: tuple[type[nn.Module], ...]) -> None:
-    """Refuse a detector without class logits per RoI or prior, or of another family.
-
-    Args:
-        model: The teacher's detector.
-        families: The detector classes that can teach the student.
-
-    Raises:
-        ValueError: If its class output cannot be distilled, or it is of no such family.
-    """
+    """Raise ValueError if a teacher has no class logits to distil, or is of another family."""
     name = type(model).__name__
     if reason := reason_against(type(model)):
         raise ArgumentError(f'{name} cannot be a teacher: {reason}.')
@@ -178,7 +170,7 @@ def check_teacher(model: nn.Module, families: tuple[type[nn.Module], ...]) -> No
 
 
 def check_outputs(heads: Sequence[HeadPair]) -> None:
-    """Refuse pairs of heads whose activations or background channels differ (ValueError)."""
+    """Raise ValueError if the activations or background channels of a pair of heads differ."""
     for student, teacher in heads:
         if (student.activation, student.background) != (teacher.activation, teacher.background):
             raise ArgumentError(

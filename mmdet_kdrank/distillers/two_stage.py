@@ -88,33 +88,27 @@ class DistillTwoStageDetector(DistillMixin, TwoStageDetector):
     ) -> list[DistilledHead]:
         """Classify the student's RoIs with the teacher's head, stage by stage."""
         records = self._one_record_a_stage(captured)
+        # Trident students number the images of each branch as if they were more images.
+        images = [record.rois[:, :1] % len(teacher_features[0]) for record in records]
+        boxes = [record.rois[:, 1:] for record in records]
+        rois = [torch.cat(pair, 1) for pair in zip(images, boxes, strict=True)]
         with torch.no_grad():
-            context = _context(self.teacher_session.model.roi_head, teacher_features)
+            teacher = self._classify(teacher_features, rois)
         cascade = isinstance(self.roi_head, CascadeRoIHead)
         heads = []
-        for stage, (record, (output, teacher_output)) in enumerate(
-            zip(records, self.teacher_session.heads, strict=True)
-        ):
-            # Trident students number the images of each branch as if they were more images.
-            image = record.rois[:, 0] % len(teacher_features[0])
-            boxes = record.rois[:, 1:]
-            if len(boxes):
-                with torch.no_grad():
-                    teacher = self._teacher_logits(stage, teacher_features, image, boxes, context)
-            else:
-                # Not every box head of MMDetection takes an empty batch.
-                teacher = record.output.new_zeros(0, teacher_output.channels)
+        for stage, record in enumerate(records):
+            output = self.teacher_session.heads[stage][0]
             samples = DistillSamples(
                 student=output.logits(record.output),
-                teacher=teacher,
-                image=image.long(),
+                teacher=teacher[stage],
+                image=images[stage].squeeze(1).long(),
                 activation=output.activation,
                 background=output.background,
                 num_classes=output.num_classes,
                 labels=record.labels,
                 weights=record.weights,
-                avg_factor=float(len(boxes)),
-                boxes=boxes if self.distill_terms.requires_boxes else None,
+                avg_factor=float(len(record.rois)),
+                boxes=boxes[stage] if self.distill_terms.requires_boxes else None,
             )
             prefix, scale = '', 1.0
             if cascade:
@@ -124,13 +118,23 @@ class DistillTwoStageDetector(DistillMixin, TwoStageDetector):
 
     def teacher_logits(self, features: tuple[Tensor, ...]) -> list[Tensor]:
         """Classify two RoIs of the first image with the teacher, (2, channels) a stage."""
-        boxes = features[0].new_tensor([[0, 0, 16, 24], [4, 4, 30, 20]])
-        image = boxes.new_zeros(len(boxes))
-        context = _context(self.teacher_session.model.roi_head, features)
-        return [
-            self._teacher_logits(stage, features, image, boxes, context)
-            for stage in range(len(self.teacher_session.heads))
-        ]
+        rois = features[0].new_tensor([[0, 0, 0, 16, 24], [0, 4, 4, 30, 20]])
+        return self._classify(features, [rois] * len(self.teacher_session.heads))
+
+    def _classify(self, features: tuple[Tensor, ...], rois: list[Tensor]) -> list[Tensor]:
+        """Classify the RoIs of each stage, (N, 5), with the teacher, (N, channels) a stage."""
+        roi_head = self.teacher_session.model.roi_head
+        context = _context(roi_head, features)
+        logits = []
+        for stage, (_, output) in enumerate(self.teacher_session.heads):
+            if len(rois[stage]):
+                stages = (stage,) if isinstance(roi_head, CascadeRoIHead) else ()
+                results = roi_head._bbox_forward(*stages, features, rois[stage], **context)
+                logits.append(output.logits(results['cls_score']))
+            else:
+                # Not every box head of MMDetection takes an empty batch.
+                logits.append(features[0].new_zeros(0, output.channels))
+        return logits
 
     def pair_heads(self, teacher: nn.Module) -> list[HeadPair]:
         """Pair the box heads of both RoI heads, stage by stage."""
@@ -147,10 +151,8 @@ class DistillTwoStageDetector(DistillMixin, TwoStageDetector):
                 f"The student's RoI head has {len(student_heads)} stages, the teacher's "
                 f'{len(teacher_heads)}. Choose a teacher with the same number.'
             )
-        return [
-            (class_output(student_head), class_output(teacher_head))
-            for student_head, teacher_head in zip(student_heads, teacher_heads, strict=True)
-        ]
+        pairs = zip(student_heads, teacher_heads, strict=True)
+        return [(class_output(student), class_output(teacher)) for student, teacher in pairs]
 
     def _one_record_a_stage(self, captured: list[list[RoIRecord]]) -> list[RoIRecord]:
         """Return the one record of each stage; raise NotImplementedError if there is not one."""
@@ -159,7 +161,7 @@ class DistillTwoStageDetector(DistillMixin, TwoStageDetector):
             if not calls and records and not len(records[-1].rois):
                 # A cascade stops when it has no RoI left to refine.
                 output = self.teacher_session.heads[stage][0]
-                calls = [_no_roi(_stage_heads(self, stage), output, records[-1])]
+                calls = [_no_roi(self.roi_head, stage, output, records[-1])]
             if len(calls) != 1:
                 raise UnsupportedError(
                     f'{type(self.roi_head).__name__} computed the class loss of stage {stage} '
@@ -168,20 +170,6 @@ class DistillTwoStageDetector(DistillMixin, TwoStageDetector):
                 )
             records += calls
         return records
-
-    def _teacher_logits(
-        self,
-        stage: int,
-        features: tuple[Tensor, ...],
-        image: Tensor,
-        boxes: Tensor,
-        context: dict[str, Tensor],
-    ) -> Tensor:
-        roi_head = self.teacher_session.model.roi_head
-        stages = (stage,) if isinstance(roi_head, CascadeRoIHead) else ()
-        rois = torch.cat([image[:, None], boxes], 1)
-        results = roi_head._bbox_forward(*stages, features, rois, **context)
-        return self.teacher_session.heads[stage][1].logits(results['cls_score'])
 
 
 def _context(roi_head: nn.Module, features: tuple[Tensor, ...]) -> dict[str, Tensor]:
@@ -194,17 +182,13 @@ def _context(roi_head: nn.Module, features: tuple[Tensor, ...]) -> dict[str, Ten
     return context
 
 
-def _no_roi(heads: list[nn.Module], output: ClassOutput, before: RoIRecord) -> RoIRecord:
-    """Return the record of a stage without RoIs, whose output depends on the heads' weights."""
+def _no_roi(roi_head: nn.Module, stage: int, output: ClassOutput, before: RoIRecord) -> RoIRecord:
+    """Return the record of a stage without RoIs, whose output depends on the stage's weights."""
+    masks = getattr(roi_head, 'mask_head', None)
+    heads = [roi_head.bbox_head[stage], *([] if masks is None else [masks[stage]])]
     # DistributedDataParallel waits for a gradient of each parameter, even if it is 0.
     zero = sum(parameter.sum() for head in heads for parameter in head.parameters())
     return replace(before, output=zero.expand(0, output.values))
-
-
-def _stage_heads(detector: TwoStageDetector, stage: int) -> list[nn.Module]:
-    """Return the box head of a stage of a cascade, and its mask head if it has one."""
-    masks = getattr(detector.roi_head, 'mask_head', None)
-    return [_bbox_heads(detector)[stage], *([masks[stage]] if masks is not None else [])]
 
 
 def _bbox_heads(detector: TwoStageDetector) -> list[nn.Module]:

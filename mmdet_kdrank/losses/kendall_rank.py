@@ -98,13 +98,14 @@ class KendallRankLoss(LogitDistillLoss):
         check_positive('eps', eps)
         check_positive('standardize_eps', standardize_eps)
         check_count('class_groups', class_groups)
+        check_count('seed', seed, least=0)
         if class_groups > 1 and form != 'kendall':
             raise ArgumentError(
                 f'class_groups={class_groups} with form={form!r}: a ratio of means over sampled '
                 "pairs is biased. Use form='kendall', or class_groups=1, which compares all pairs."
             )
         self.class_groups = class_groups
-        self.shuffles = Shuffles(seed)
+        self.shuffles = Shuffles(seed) if class_groups > 1 else None
         self.standardize = standardize
         self.standardize_eps = standardize_eps
         self.options = {

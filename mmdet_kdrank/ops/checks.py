@@ -1,12 +1,19 @@
 """Checks of arguments and tensors: each error names the argument and the fix."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
 
-from mmdet_kdrank.errors import ArgumentError, ArgumentTypeError
+from mmdet_kdrank.errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    KDRankError,
+    MissingFileError,
+    UnknownNameError,
+)
 
 
 def check_choice(argument: str, value: str, known: Iterable[str]) -> None:
@@ -121,3 +128,35 @@ def describe_nonfinite(tensors: dict[str, Tensor]) -> str | None:
 def _comparable(tensor: Tensor) -> Tensor:
     # Before version 2.2, torch has no aminmax of float16 on a CPU.
     return tensor.float() if tensor.dtype == torch.float16 and tensor.is_cpu else tensor
+
+
+_BY_BUILTIN: tuple[tuple[type[Exception], type[KDRankError]], ...] = (
+    (KeyError, UnknownNameError),
+    (FileNotFoundError, MissingFileError),
+    (TypeError, ArgumentTypeError),
+    (Exception, ArgumentError),
+)
+
+
+@contextmanager
+def blamed_on(setting: str, fix: str) -> Iterator[None]:
+    """Context in which every error names the setting that caused it.
+
+    Args:
+        setting: As users write it, ``distill_losses.loss_kd``.
+        fix: What to do, a sentence; the errors of this package contain their fix already.
+
+    Raises:
+        KDRankError: In place of the original error. It has the same builtin class if that is
+            KeyError, FileNotFoundError or TypeError; otherwise it is an ArgumentError.
+    """
+    try:
+        yield
+    except KDRankError as error:
+        raise type(error)(f'{setting}: {error}') from error
+    except Exception as error:
+        error_class = next(kind for builtin, kind in _BY_BUILTIN if isinstance(error, builtin))
+        # A KeyError shows its message in quotes.
+        text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
+        reason = ' '.join((text or type(error).__name__).split()).rstrip('.')
+        raise error_class(f'{setting}: {reason}. {fix}') from error

@@ -18,7 +18,8 @@ from mmengine.registry import DefaultScope
 from torch import Tensor, nn
 
 from mmdet_kdrank.distributed import on_all_ranks
-from mmdet_kdrank.errors import ArgumentError, ArgumentTypeError, CheckpointError, blamed_on
+from mmdet_kdrank.errors import ArgumentError, ArgumentTypeError, CheckpointError
+from mmdet_kdrank.ops.checks import blamed_on
 from mmdet_kdrank.random_states import kept_random_states
 
 
