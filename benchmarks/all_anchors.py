@@ -33,18 +33,18 @@ def weights_bytes(job: Job, variant: str) -> int:
 
 
 def measure(setting: Setting, device: str) -> list[Row]:
-    """Memory of one training step of each variant.
+    """Measure the memory of one training step of each variant.
 
-    A CPU holds the same tensors as a GPU, in float32, so that a step there stands for one on a
-    card, apart from the workspaces of cuDNN and what CUDA itself takes.
+    A CPU holds the same tensors as a GPU, in float32. So a step there needs as much memory as on a
+    GPU, apart from the workspaces of cuDNN and the memory of CUDA itself.
 
     Args:
-        setting: What is trained.
-        device: Where.
+        setting: The trained setting.
+        device: Device of the training.
 
     Returns:
-        A row a variant: bytes of the weights, bytes at the step's peak beyond them (gradients and
-        momentum included), and the sum as a share of a card of 24 GB.
+        A row for each variant: bytes of the weights; peak bytes of the step beyond them, with
+        gradients and momentum; and the sum as a share of a GPU of 24 GB.
     """
     rows = []
     with tempfile.TemporaryDirectory() as folder:

@@ -20,8 +20,8 @@ def bound_row(n: int, c: int, form: str, name: str, machine: Machine) -> Row:
         n: Rows.
         c: Classes.
         form: ``'kendall'`` or ``'cosine'``.
-        name: What to call the machine.
-        machine: Whose times.
+        name: Name of the machine.
+        machine: The machine.
 
     Returns:
         Counts, seconds by unit, their maximum ``bound_s``, the unit behind it, what the bound would

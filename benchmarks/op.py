@@ -13,11 +13,11 @@ from benchmarks.limit.sizes import FORMS, SIZES
 from benchmarks.measure import measure
 from benchmarks.script import Script, Step, main
 
-# On a CPU, what holds all N C^2 pairs would take minutes on the large sizes. Rows are independent:
-# all candidates are compared on as many of them as make so many pairs; those that hold no pairs run
-# on all rows as well, unless a call would take too long.
+# On a CPU, candidates that hold all N C^2 pairs would take minutes at the large sizes. Rows are
+# independent, so all candidates are compared on a slice of the rows with at most so many pairs.
+# Candidates that hold no pairs also run on all rows, unless a call would take too long.
 _CPU_PAIRS = 1 << 23
-# Fewer would leave vectors and threads without work.
+# With fewer rows, vectors and threads would have no work.
 _LEAST_ROWS = 32
 _MAX_CALL_S = 2.0
 _QUICK_SIZES, _QUICK_PAIRS = ((40, 5),), 100

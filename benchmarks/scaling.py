@@ -11,8 +11,8 @@ from benchmarks.harness.rows import Row
 from benchmarks.measure import measure
 from benchmarks.script import Script, Step, main
 
-# N at C = 81, C at N = 256, and the logits' standard deviation at (1024, 81): beyond some range
-# exponentials overflow, and backends take another path.
+# N at C = 81, C at N = 256, and the logits' standard deviation at (1024, 81). Beyond some range,
+# exponentials overflow and backends use another path.
 _ROWS = (16, 64, 256, 1024, 4096, 16384, 65536)
 _CLASSES = (3, 10, 30, 81, 200, 500, 1204, 2500)
 _SCALES = (1.0, 3.0, 10.0, 30.0, 100.0)

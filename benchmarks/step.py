@@ -24,17 +24,17 @@ _BASES = ('student', 'teacher', 'kd')
 
 
 def measure(setting: Setting, device: str, quick: bool) -> list[Row]:
-    """Time and peak memory of all variants of a setting, and times of the parts alone.
+    """Measure time and peak memory of all variants of a setting, and times of the parts alone.
 
     Args:
-        setting: What is trained.
-        device: Where.
-        quick: Whether one round will do, and the memory of KD and KD + rank.
+        setting: The trained setting.
+        device: Device of the training.
+        quick: Whether to run one round, and to measure the memory of KD and KD + rank alone.
 
     Returns:
-        A row a variant (``kind='step'``) and a part (``kind='part'``): seconds, the same as
-        multiples of the student's, the teacher's and the KD step, and the bytes at a step's peak
-        beyond the detector, its teacher and its batch.
+        A row for each variant (``kind='step'``) and part (``kind='part'``). It holds the seconds,
+        and their ratios to the student's, the teacher's and the KD step. It also holds the peak
+        bytes of a step, beyond the detector, its teacher and its batch.
     """
     names = variants_of(setting.family)
     weighed = ('kd', 'kd_rank') if quick else names

@@ -61,20 +61,20 @@ def slug(name: str) -> str:
 
 
 def environment(device: str | torch.device = 'cpu') -> dict[str, str]:
-    """Describe what a figure was measured with, as columns of CSV.
+    """Describe the environment of a measurement, as columns of CSV.
 
     Args:
-        device: Where the measured code ran.
+        device: Device on which the measured code ran.
 
     Returns:
-        ``date`` (UTC day), ``commit`` (short, with ``+dirty`` if tracked code differs from it, and
-        empty outside a git checkout), ``hardware``, ``threads`` (of torch, on the CPU), and the
-        versions of ``python``, ``torch``, ``numpy`` and ``triton`` (empty where it is not
-        installed).
+        ``date`` (UTC day), ``commit``, ``hardware``, and ``threads`` (of torch, on the CPU). The
+        commit is short, with ``+dirty`` if tracked code differs from it, and empty outside a git
+        checkout. Also the versions of ``python``, ``torch``, ``numpy`` and ``triton``, which is
+        empty if it is not installed.
     """
     device = torch.device(device)
     if device.type == 'cpu':
-        # Provenance appends the GPUs that are there, which a CPU benchmark does not use.
+        # Provenance appends the machine's GPUs, which a CPU benchmark does not use.
         hardware = provenance()['hardware'].partition(', ')[0]
     else:
         hardware = torch.cuda.get_device_name(device)

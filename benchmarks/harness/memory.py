@@ -19,25 +19,25 @@ _PRELOAD = ['torch', 'mmdet_kdrank.ops', 'benchmarks.harness']
 def peak_extra_bytes(
     make: Make, warm_up: Make | None = None, device: str | torch.device = 'cpu'
 ) -> int:
-    """Measures the most memory a call takes at once beyond what was resident before it.
+    """Measure the peak memory of a call, beyond the memory in use before it.
 
-    The call's result counts, its input does not. On a CPU it runs in a new process, whose
-    high-water mark is the kernel's and so counts every allocator; threads that the warm-up did not
+    The call's result counts, its input does not. On a CPU it runs in a new process. The kernel
+    measures that process's peak, which includes every allocator. Threads that the warm-up did not
     start add about half a megabyte.
 
     Args:
         make: Prepares the input and returns the call. On a CPU it must pickle: a function of a
             module, or a ``functools.partial`` of one.
         warm_up: The same for a tiny input, called first: it loads libraries and starts threads.
-            A call of the same size would leave the measured one memory to use again, on a CPU.
-        device: Where the call runs.
+            After a warm-up of the same size, the measured call could reuse memory on a CPU.
+        device: Device of the call.
 
     Returns:
         Bytes.
 
     Raises:
         TypeError: If ``make`` or ``warm_up`` does not pickle.
-        RuntimeError: If the call fails; with its own error on a CPU, as text.
+        RuntimeError: If the call fails; on a CPU with the text of its own error.
     """
     if torch.device(device).type == 'cuda':
         return _on_cuda(make, warm_up, torch.device(device))

@@ -1,12 +1,12 @@
-r"""What forward and gradient must do, counted on paper: tanh, float32.
+r"""The least work of forward pass and gradient, counted on paper: tanh, float32.
 
 With p = exp(2k (s - m)), q = exp(2k (t - m')), P = p_i + p_j and Q = q_i + q_j,
 
     a = tanh(k (s_i - s_j)) = (p_i - p_j) / P        b = tanh(k (t_i - t_j)) = (q_i - q_j) / Q
 
-and one reciprocal a pair, r = 1 / (P Q), serves both sides. k (1 - a^2) = 4k p_i p_j / P^2.
+and one reciprocal per pair, r = 1 / (P Q), serves both sides. k (1 - a^2) = 4k p_i p_j / P^2.
 
-Form 'kendall', with squares made once a logit:
+Form 'kendall', with squares computed once per logit:
 
     w_ij = b / P^2 = (q_i^2 - q_j^2) r^2 = -w_ji
     a b = (p_i^2 - p_j^2) w_ij        d/ds_i sum a b = 4k p_i sum_j p_j w_ij
@@ -15,9 +15,9 @@ Form 'kendall', with squares made once a logit:
     P Q, its r, g = (q_i^2 - q_j^2) r, w = g r                            3 multiplications
     tau += (p_i^2 - p_j^2) w, A_i += p_j w, A_j -= p_i w                  3 multiply-adds
 
-The textbook way, a b = (p_i - p_j) u with u = (q_i - q_j) r and w = u (r Q), takes one
-multiplication more. Without antisymmetry each *ordered* pair takes P, Q, one difference of squares
-and W_i += w, 4 additions, 3 multiplications and A_i += p_j w; the sum of a b is sum_i p_i^2 W_i.
+The usual form, a b = (p_i - p_j) u with u = (q_i - q_j) r and w = u (r Q), takes one more
+multiplication. Without antisymmetry, each *ordered* pair takes 4 additions (P, Q, one difference of
+squares, W_i += w), 3 multiplications and A_i += p_j w. The sum of a b is then sum_i p_i^2 W_i.
 
 Form 'cosine' needs a and b themselves, and a second gradient:
 
@@ -40,7 +40,7 @@ class _Cost(NamedTuple):
 
 _UNORDERED = {'kendall': _Cost(4, 6), 'cosine': _Cost(4, 15)}
 _ORDERED = {'kendall': _Cost(4, 4), 'cosine': _Cost(4, 13)}
-# The exponentials' arguments, for 'kendall' the squares, and what turns A into the gradient.
+# The arguments of the exponentials, the squares for 'kendall', and the factors on A.
 _LOGIT = {'kendall': _Cost(0, 2 + 2 + 2), 'cosine': _Cost(0, 2 + 3)}
 
 

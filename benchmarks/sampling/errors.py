@@ -11,18 +11,18 @@ from mmdet_kdrank.losses import KendallRankLoss
 def errors(
     estimate: Callable[[Tensor, Tensor], Tensor], student: Tensor, teacher: Tensor, repeats: int
 ) -> dict[str, float]:
-    """Measures root mean square errors over calls: standard deviations, if there is no bias.
+    """Measure root mean square errors over calls: standard deviations, if there is no bias.
 
     Args:
-        estimate: ``(student, teacher) -> loss``, a scalar, another one on each call.
+        estimate: ``(student, teacher) -> loss``, a scalar that differs on each call.
         student: Logits, shape (N, C), which require a gradient.
         teacher: Logits, shape (N, C).
         repeats: Calls.
 
     Returns:
-        ``loss_sd``, absolute; ``grad_sd``, of the gradient (N, C), relative to its norm; and
-        ``summed_grad_sd``, the same of its sum over the rows, (C,): what the bias of a classifier
-        gets.
+        ``loss_sd``, absolute. ``grad_sd``, of the gradient (N, C), relative to its norm.
+        ``summed_grad_sd``, the same of its sum over the rows, (C,), which is the gradient of a
+        classifier's bias.
     """
 
     def evaluate(loss: Callable[[Tensor, Tensor], Tensor]) -> list[Tensor]:

@@ -1,4 +1,4 @@
-"""Claim: beside a distillation loss, the ranking loss gives unlikely classes their part."""
+"""Claim: alongside a distillation loss, the ranking loss gives unlikely classes their share."""
 
 from __future__ import annotations
 

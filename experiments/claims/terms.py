@@ -92,7 +92,7 @@ def base_name(logits: LogitSet) -> str:
 
 
 def together(logits: LogitSet, weight: float = 1.0) -> Term:
-    """Logit distillation at T = 1 with the ranking loss beside it, at the weight given."""
+    """Return logit distillation at T = 1 together with the ranking loss, at a given weight."""
     losses = (*kd(logits).losses, *rank(weight).losses)
     return Term(f'{base_name(logits)} + rank', losses)
 

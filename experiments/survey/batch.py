@@ -1,4 +1,4 @@
-"""A random batch that any stock detector takes."""
+"""A random batch that any stock detector accepts."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from mmdet.structures.mask import BitmapMasks
 from mmengine.structures import InstanceData, PixelData
 
 SIZES = (((128, 128), (96, 128)), ((320, 320), (320, 320)))
-"""Heights and widths of the two pictures, in the order in which they are tried: some detectors need
-larger ones (deformable convolutions refuse maps smaller than their kernel), or both alike."""
+"""Heights and widths of the two images, in the order in which they are tried.
+
+Some detectors need larger images, because deformable convolutions refuse maps smaller than their
+kernel. Some need two images of the same size."""
 
 BOXES = 3
 
@@ -22,13 +24,13 @@ Sizes = tuple[tuple[int, int], ...]
 
 
 def random_batch(model: dict, sizes: Sizes = SIZES[0], seed: int = 0) -> dict[str, list]:
-    """Annotated pictures as a data loader gives them.
+    """Make a batch of annotated images, as a data loader returns them.
 
     Args:
-        model: The model of a stock config; tells the number of classes, whether masks, a
-            semantic map or proposals are needed, and the size where only one will do.
-        sizes: Height and width of each picture otherwise.
-        seed: Seed of pictures and annotations.
+        model: The model of a stock config. It determines the number of classes, whether masks, a
+            semantic map or proposals are needed, and the image size if that is fixed.
+        sizes: Height and width of each image, if the model has no fixed size.
+        seed: Seed of images and annotations.
 
     Returns:
         ``inputs``, uint8 of (3, H, W), and ``data_samples``.
@@ -38,9 +40,9 @@ def random_batch(model: dict, sizes: Sizes = SIZES[0], seed: int = 0) -> dict[st
     fixed = next(_values(model, 'input_size'), None)
     if fixed:
         sizes = ((fixed, fixed),) * len(sizes)
-    pictures = [rng.integers(0, 256, (3, *size), dtype=np.uint8) for size in sizes]
+    images = [rng.integers(0, 256, (3, *size), dtype=np.uint8) for size in sizes]
     return dict(
-        inputs=[torch.from_numpy(picture) for picture in pictures],
+        inputs=[torch.from_numpy(image) for image in images],
         data_samples=[_annotated(model, size, rng) for size in sizes],
     )
 
@@ -80,7 +82,7 @@ def _filled(boxes: torch.Tensor, shape: tuple[int, int]) -> BitmapMasks:
 
 
 def _values(config: Any, key: str) -> Iterator[Any]:
-    """What stands under a key anywhere in a config."""
+    """Yield the values of a key anywhere in a config."""
     if isinstance(config, dict):
         if key in config:
             yield config[key]

@@ -1,4 +1,4 @@
-"""Turning the model of a stock config into the distilling version."""
+"""Turns the model of a stock config into its distilling version."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LOSSES = dict(
 
 
 def family_of(detector: str) -> str:
-    """Which of the :data:`DISTILLERS` a registered detector's class belongs to, or ``'other'``."""
+    """Return which of the :data:`DISTILLERS` a registered detector belongs to, or ``'other'``."""
     cls = MODELS.get(detector)
     for family, distiller in DISTILLERS.items():
         if isinstance(cls, type) and issubclass(cls, distiller.family):

@@ -15,7 +15,7 @@ PACKAGE = Path(mmdet_kdrank.__file__).parent
 SURVEY = Path(__file__).parent
 
 ORIGIN = ('date', 'torch', 'mmdet', 'package')
-"""Keys that tell what a run was made with: ``package`` is this one's version and sources."""
+"""Keys of a run's versions and date; ``package`` is this package's version and sources."""
 
 SOURCES = (
     *(PACKAGE / name for name in ('checkpoints', 'distillers', 'heads', 'losses', 'ops')),
@@ -25,10 +25,10 @@ SOURCES = (
 
 
 class Journal:
-    """What has been tried with these versions and these sources of the package.
+    """The results of earlier attempts with these versions and sources of the package.
 
     Args:
-        path: File of JSON lines, appended to; made with its folder where it is missing.
+        path: File of JSON lines that results are appended to; it is created with its folder.
     """
 
     def __init__(self, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Leaving out of a stock model what costs time or network and does not touch distilling."""
+"""Removes parts of a stock model that cost time or downloads and do not affect distilling."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any
 PROPOSALS = 32
 ROIS = 16
 PAD = 128
-"""Pixels along a side, for the recipes that pad every batch to a large square."""
+"""Side of the padded square, in pixels, for recipes that pad every batch to a large square."""
 
 
 def lean_model(model: dict) -> dict:
-    """A stock model without pretrained weights, with few RoIs and small pads.
+    """Return a stock model without pretrained weights, with few RoIs and small pads.
 
     Args:
         model: The model of a stock config; not changed.
@@ -33,7 +33,7 @@ def lean_model(model: dict) -> dict:
 
 
 def without_weights(value: Any) -> Any:
-    """Copy a config, or a part of one, without what names pretrained weights."""
+    """Copy a config, or a part of one, without entries that name pretrained weights."""
     if isinstance(value, dict):
         return {
             key: without_weights(item)

@@ -92,7 +92,7 @@ def _summary(rows: Sequence[dict[str, str]], families: Sequence[str]) -> str:
 
 
 def _section(family: str, rows: Sequence[dict[str, str]]) -> str:
-    """A row for each folder, kind of detector, and reason."""
+    """Return a table with a row for each folder, kind of detector, and reason."""
     groups: dict[tuple[str, ...], Counter] = {}
     for row in rows:
         folder = PurePosixPath(row['config']).parts[0]
@@ -108,7 +108,7 @@ def _section(family: str, rows: Sequence[dict[str, str]]) -> str:
 
 
 def _table(names: Sequence[str], lines: Iterable[Sequence[object]]) -> str:
-    """A Markdown table without the columns in which nothing stands."""
+    """Return a Markdown table without its empty columns."""
     lines = list(lines)
     kept = [i for i in range(len(names)) if any(line[i] for line in lines)]
     return markdown_table([names[i] for i in kept], ([line[i] for i in kept] for line in lines))

@@ -1,4 +1,4 @@
-"""Running attempts side by side, each with a limit of time and memory."""
+"""Runs attempts at the same time, each with a limit of time and memory."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from experiments.survey.outcome import FAILED, Outcome
 
 @dataclass(frozen=True)
 class Limits:
-    """What an attempt may use.
+    """The limits of an attempt.
 
     Args:
-        seconds: Time.
-        memory: Bytes.
+        seconds: Most seconds.
+        memory: Most bytes of memory.
     """
 
     seconds: float = 300.0
@@ -27,11 +27,11 @@ class Limits:
 class Attempts:
     """Processes that each try one model.
 
-    They are forked from a server that has imported everything, so one costs no import, and what
-    breaks one, a crash included, reaches no other.
+    They are forked from a server that has imported everything, so an attempt imports nothing. A
+    fault or a crash of one attempt does not affect the others.
 
     Args:
-        limits: Of each attempt.
+        limits: Limits of each attempt.
     """
 
     def __init__(self, limits: Limits) -> None:

@@ -16,7 +16,7 @@ from experiments.survey.batch import Sizes, random_batch
 from experiments.survey.distilling import LOSSES, distilling
 
 CLOCK = dict(epoch=0, iter=0, max_epochs=1, max_iters=1)
-"""What a runner tells the heads that look at the training's progress."""
+"""The progress of training that some heads read from the runner."""
 
 
 def distilling_step(model: dict, sizes: Sizes, folder: Path) -> None:
@@ -24,15 +24,15 @@ def distilling_step(model: dict, sizes: Sizes, folder: Path) -> None:
 
     Args:
         model: The model of a stock config, without pretrained weights.
-        sizes: Height and width of each picture.
-        folder: Where the teacher's checkpoint may lie.
+        sizes: Height and width of each image.
+        folder: Folder for the teacher's checkpoint.
 
     Raises:
-        AssertionError: If the step is not what a distilling step must be.
-        Exception: Whatever building or training the detector raises.
+        AssertionError: If the step breaks a condition of a distilling step.
+        Exception: Any error of building or training the detector.
     """
     checkpoint = folder / 'teacher.pth'
-    # Built first, because what is refused here needs no teacher.
+    # Built first: a student that is refused needs no teacher.
     student = _built(distilling(model, str(checkpoint)), seed=0)
     keys = _save_teacher(model, checkpoint)
     student.init_weights()
@@ -47,10 +47,10 @@ def stock_step(model: dict, sizes: Sizes) -> None:
 
     Args:
         model: The model of a stock config, without pretrained weights.
-        sizes: Height and width of each picture.
+        sizes: Height and width of each image.
 
     Raises:
-        Exception: Whatever building or training the detector raises.
+        Exception: Any error of building or training the detector.
     """
     student = _built(model, seed=0)
     student.init_weights()
@@ -59,17 +59,17 @@ def stock_step(model: dict, sizes: Sizes) -> None:
 
 def _built(model: dict, seed: int) -> nn.Module:
     torch.manual_seed(seed)
-    # A copy: some detectors write into their config. SyncBN of mmcv has no CPU version.
+    # A copy, because some detectors write into their config. mmcv's SyncBN has no CPU version.
     return revert_sync_batchnorm(MODELS.build(ConfigDict(model)))
 
 
 def _save_teacher(model: dict, checkpoint: Path) -> set[str]:
-    """Write the weights of another seed; returns the keys of the stock model's state."""
+    """Write weights of another seed and return the keys of the stock model's state."""
     teacher = _built(model, seed=1)
     teacher.init_weights()
     with torch.no_grad():
         for name, weight in teacher.named_parameters():
-            # A fresh head answers nearly the same for all classes, whatever its seed.
+            # A fresh head gives nearly the same logits to all classes, with any seed.
             if 'bbox_head.' in name and name.endswith('.bias'):
                 weight.add_(torch.randn_like(weight))
     state = teacher.state_dict()
@@ -86,10 +86,10 @@ def _losses(student: nn.Module, model: dict, sizes: Sizes) -> dict:
 
 
 def _check_distillation(log: dict, student: nn.Module) -> None:
-    """That each distilled head logs its losses, and that each of these alone has a gradient."""
+    """Check that each distilled head logs its losses, and that each loss alone has a gradient."""
     prefixes = [name.removesuffix('loss_kd') for name in log if name.endswith('loss_kd')]
     assert prefixes, f'no distillation loss among {", ".join(log)}'
-    # Those of the head: a way back through the whole backbone would cost most of the time.
+    # The head's weights alone: a backward pass through the backbone would take most of the time.
     weights = [weight for name, weight in student.named_parameters() if 'bbox_head.' in name]
     for prefix in prefixes:
         names = {prefix + name for name in (*LOSSES, 'distill_tau', 'distill_top1')}

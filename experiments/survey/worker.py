@@ -1,4 +1,4 @@
-"""One attempt at a config in a process of its own."""
+"""One attempt at a config, in its own process."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from experiments.survey.batch import SIZES, Sizes
 from experiments.survey.outcome import NOT_RUN, REFUSED, WORKS, Outcome, described, outcome_of
 from experiments.survey.step import distilling_step, stock_step
 
-# Once, in the process that all attempts are forked from.
+# Registered once, in the process that all attempts are forked from.
 register_all_modules(init_default_scope=False)
 
 
@@ -33,16 +33,16 @@ def attempt(
     Args:
         model: The model of a stock config, as :func:`lean_model` returns it.
         imports: Modules to import first.
-        memory: Bytes of memory at most.
-        log: File that gets what is printed.
-        results: Where the outcome is sent.
+        memory: Most bytes of memory.
+        log: File for the output.
+        results: Connection that gets the outcome.
     """
     resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
     _redirect(log)
     warnings.filterwarnings('ignore')
     torch.set_num_threads(1)
     register_all_modules(init_default_scope=True)
-    # Alone in a group, as torchrun would have it: mmcv's SyncBN asks for one when it is built.
+    # A process group of one process, as under torchrun: mmcv's SyncBN needs a group.
     dist.init_process_group('gloo', store=dist.HashStore(), rank=0, world_size=1)
     started = time.perf_counter()
     for module in imports:

@@ -1,4 +1,4 @@
-"""What unlikely classes get from rank beside KL, and learn from it."""
+"""The gradient that unlikely classes get from rank alongside KL, and what they learn from it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from experiments.claims.figures.style import colour, draw_by_set, points, titled
 
 
 def draw(record: dict, path: Path) -> None:
-    """Draw a column a set: the part by weight, and tau among unlikely classes after descent.
+    """Draw a column per set: the share by weight, and tau of unlikely classes after descent.
 
     Args:
         record: Record of the claim.
