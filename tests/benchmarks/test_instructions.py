@@ -29,8 +29,8 @@ def test_loops_are_counted_by_instruction():
     code = (
         f'from benchmarks.instructions import loops; print([dict(x) for x in loops({ASSEMBLY!r})])'
     )
-    found = run('-c', code)
-    assert found.splitlines()[-1] == "[{'LDG': 1, 'FADD': 1, 'MUFU': 1, 'BRA': 1}]"
+    output = run('-c', code)
+    assert output.splitlines()[-1] == "[{'LDG': 1, 'FADD': 1, 'MUFU': 1, 'BRA': 1}]"
 
 
 def test_the_kernel_takes_few_more_than_its_arithmetic(tmp_path):

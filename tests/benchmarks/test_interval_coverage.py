@@ -15,8 +15,8 @@ def test_script_has_a_row_for_each_interval_and_cause(tmp_path):
 
 
 def test_without_any_spread_the_truth_is_always_held():
-    found = simulate((0.0, 0.0, 0.0), seeds=2, images=5, trials=3, resamples=10)
-    for each in found.values():
+    measured_rows = simulate((0.0, 0.0, 0.0), seeds=2, images=5, trials=3, resamples=10)
+    for each in measured_rows.values():
         np.testing.assert_allclose(each['width'], 0, atol=1e-12)
 
 
@@ -37,6 +37,6 @@ def test_page_shows_the_measured_coverage():
     assert len(table) == 16
     for line in table:
         cause, seeds, *shown, tail = (cell.strip() for cell in line.strip('|').split('|'))
-        found = [measured[cause, seeds, kind] for kind in KINDS]
-        assert shown == [f'{float(each["coverage"]):.3f}' for each in found]
+        measured_rows = [measured[cause, seeds, kind] for kind in KINDS]
+        assert shown == [f'{float(each["coverage"]):.3f}' for each in measured_rows]
         assert tail == f'{float(measured[cause, seeds, "quoted"]["p_below_0.0025"]):.4f}'

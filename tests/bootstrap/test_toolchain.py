@@ -10,7 +10,7 @@ CPU_TORCH = Torch('2.11.0+cpu', None)
 
 
 @pytest.mark.parametrize(
-    'torch, nvcc, force, variant, said',
+    'torch, nvcc, force, variant, explanation',
     [
         (CPU_TORCH, None, None, 'cpu', ''),
         (NO_CARD, None, None, 'cpu', ''),
@@ -26,13 +26,13 @@ CPU_TORCH = Torch('2.11.0+cpu', None)
     ],
 )
 def test_cuda_ops_need_a_fitting_toolkit_and_a_card_or_a_word(
-    capsys, torch, nvcc, force, variant, said
+    capsys, torch, nvcc, force, variant, explanation
 ):
     target = choose_target(torch, nvcc, force)
     out = capsys.readouterr().out
     assert target.variant == variant
     assert target.cuda is variant.startswith('cu1')
-    assert said in out and out.count('\n') == bool(said)
+    assert explanation in out and out.count('\n') == bool(explanation)
 
 
 @pytest.mark.parametrize('torch, nvcc', [(NO_CARD, None), (CARD, '12.4'), (CPU_TORCH, '13.0')])

@@ -42,9 +42,9 @@ def logged(monkeypatch):
     ],
 )
 def test_plain_and_wrapped(checkpoint, logged):
-    found = detector_weights(checkpoint, 'teacher.pth')
-    assert found.keys() == weights().keys()
-    assert found['backbone.weight'].tolist() == [1, 1]
+    chosen = detector_weights(checkpoint, 'teacher.pth')
+    assert chosen.keys() == weights().keys()
+    assert chosen['backbone.weight'].tolist() == [1, 1]
     assert logged == []
 
 
@@ -66,26 +66,26 @@ def test_ema_of_mmengine_is_in_state_dict(logged):
         state_dict=weights(7.0),
         ema_state_dict=OrderedDict(steps=torch.tensor(9), **wrapped(1.0)),
     )
-    found = detector_weights(checkpoint, 'teacher.pth')
-    assert found['backbone.weight'].tolist() == [7, 7]
+    chosen = detector_weights(checkpoint, 'teacher.pth')
+    assert chosen['backbone.weight'].tolist() == [7, 7]
     assert "EMA weights, which MMEngine's EMAHook stores as state_dict (teacher.pth)" in logged[0]
 
 
 @pytest.mark.parametrize('counter', [{}, {'steps': torch.tensor(9)}, {'n_averaged': 9}])
 def test_ema_of_others_comes_first(counter, logged):
     checkpoint = dict(state_dict=weights(1.0), ema_state_dict={**counter, **wrapped(7.0)})
-    found = detector_weights(checkpoint, 'teacher.pth')
-    assert found.keys() == weights().keys()
-    assert found['backbone.weight'].tolist() == [7, 7]
+    chosen = detector_weights(checkpoint, 'teacher.pth')
+    assert chosen.keys() == weights().keys()
+    assert chosen['backbone.weight'].tolist() == [7, 7]
     assert 'EMA weights, ema_state_dict (teacher.pth)' in logged[0]
 
 
 def test_ema_of_mmdetection_2_was_swapped_too(logged):
     state = dict(weights(7.0), ema_backbone_weight=torch.ones(2), ema_head_bias=torch.ones(1))
     checkpoint = dict(state_dict=state, meta=dict(mmdet_version='2.28.0', CLASSES=('a', 'b')))
-    found = detector_weights(checkpoint, 'teacher.pth')
-    assert found.keys() == weights().keys()
-    assert found['backbone.weight'].tolist() == [7, 7]
+    chosen = detector_weights(checkpoint, 'teacher.pth')
+    assert chosen.keys() == weights().keys()
+    assert chosen['backbone.weight'].tolist() == [7, 7]
     assert "MMDetection 2's hook" in logged[0]
 
 

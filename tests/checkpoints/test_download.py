@@ -153,10 +153,10 @@ def test_a_server_that_stalls(server, hub, monkeypatch):
 
 def test_processes_that_fetch_at_once_do_not_disturb_each_other(server, hub, content):
     with ThreadPoolExecutor(4) as pool:
-        found = list(pool.map(fetch, [f'{server.url}/ok/{hashed(content)}'] * 4))
-    assert set(found) == {hub / hashed(content)}
+        fetched = list(pool.map(fetch, [f'{server.url}/ok/{hashed(content)}'] * 4))
+    assert set(fetched) == {hub / hashed(content)}
     assert files(hub) == [hashed(content)]
-    assert found[0].read_bytes() == content
+    assert fetched[0].read_bytes() == content
 
 
 @pytest.mark.parametrize(

@@ -114,9 +114,9 @@ def test_the_weights_are_the_averaged_ones(trained):
     hook = next(hook for hook in runner.hooks if isinstance(hook, EMAHook))
     averaged = hook.ema_model.module.state_dict()
     assert not torch.equal(averaged['layer.weight'], runner.model.layer.weight)
-    found = detector_weights(load_checkpoint(file), str(file))
-    assert found.keys() == averaged.keys()
-    assert all(torch.equal(found[key], averaged[key]) for key in found)
+    listed_names = detector_weights(load_checkpoint(file), str(file))
+    assert listed_names.keys() == averaged.keys()
+    assert all(torch.equal(listed_names[key], averaged[key]) for key in listed_names)
 
 
 def test_torch_load_and_resume_work(trained):
@@ -459,9 +459,9 @@ def test_what_others_have_allowed_stays():
         torch.serialization.add_safe_globals([HistoryBuffer, (len, 'numpy.dtype')])
         allow_mmengine_checkpoints()
         allow_mmengine_checkpoints()
-        found = torch.serialization.get_safe_globals()
-        assert len(found) == len(allowed_names())
-        assert HistoryBuffer in found and (len, 'numpy.dtype') in found
+        listed_names = torch.serialization.get_safe_globals()
+        assert len(listed_names) == len(allowed_names())
+        assert HistoryBuffer in listed_names and (len, 'numpy.dtype') in listed_names
     finally:
         torch.serialization.clear_safe_globals()
         torch.serialization.add_safe_globals(listed)

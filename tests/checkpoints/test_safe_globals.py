@@ -54,9 +54,9 @@ def test_arrays_and_scalars_of_numbers(kind, order, loaded):
     dtype = np.dtype(kind).newbyteorder(order)
     values = (np.arange(6).reshape(2, 3) % 2).astype(dtype)
     for value in (values, np.asfortranarray(values), values[:, 1], values[0, 0], values[:0]):
-        found, expected = loaded(value), pickle.loads(pickle.dumps(value, 2))
-        assert found.dtype == expected.dtype and found.shape == expected.shape
-        np.testing.assert_array_equal(found, expected)
+        restored, expected = loaded(value), pickle.loads(pickle.dumps(value, 2))
+        assert restored.dtype == expected.dtype and restored.shape == expected.shape
+        np.testing.assert_array_equal(restored, expected)
     assert type(loaded(values[0, 0])) is type(pickle.loads(pickle.dumps(values[0, 0], 2)))
 
 
@@ -68,49 +68,51 @@ def test_a_big_array_keeps_its_values(loaded):
 
 def test_an_array_works_as_a_plain_one_and_is_saved_as_one(loaded, tmp_path):
     values = np.arange(6.0).reshape(2, 3)
-    found = loaded(values)
-    assert isinstance(found, np.ndarray)
-    np.testing.assert_array_equal(np.append(found, 1) + found.sum(), np.append(values, 1) + 15)
-    np.testing.assert_array_equal(copy.deepcopy(found)[1], values[1])
-    assert torch.from_numpy(found).tolist() == values.tolist()
-    found[0, 0] = 7
+    restored = loaded(values)
+    assert isinstance(restored, np.ndarray)
+    np.testing.assert_array_equal(
+        np.append(restored, 1) + restored.sum(), np.append(values, 1) + 15
+    )
+    np.testing.assert_array_equal(copy.deepcopy(restored)[1], values[1])
+    assert torch.from_numpy(restored).tolist() == values.tolist()
+    restored[0, 0] = 7
     for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
-        for part in (found, found[:, 1]):
+        for part in (restored, restored[:, 1]):
             content = pickle.dumps(part, protocol)
             assert b'mmdet_kdrank' not in content
             again = pickle.loads(content)
             assert type(again) is np.ndarray and again.tolist() == part.tolist()
-    torch.save(found, tmp_path / 'again.pth')
+    torch.save(restored, tmp_path / 'again.pth')
     assert b'mmdet_kdrank' not in (tmp_path / 'again.pth').read_bytes()
     assert type(torch.load(tmp_path / 'again.pth', weights_only=False)) is np.ndarray
 
 
 def test_a_dtype_on_its_own(loaded):
-    found = loaded(np.dtype('>f4'))
-    assert np.dtype(found.dtype) == np.dtype('>f4')
-    assert pickle.loads(pickle.dumps(found)) == np.dtype('>f4')
+    restored = loaded(np.dtype('>f4'))
+    assert np.dtype(restored.dtype) == np.dtype('>f4')
+    assert pickle.loads(pickle.dumps(restored)) == np.dtype('>f4')
 
 
 def test_a_log_buffer_is_a_plain_one(loaded):
     written = HistoryBuffer([1.0, 2.0, 4.0], [1, 1, 2])
-    found = loaded(written)
-    assert type(found) is HistoryBuffer
-    assert [type(data) for data in found.data] == 2 * [np.ndarray]
+    restored = loaded(written)
+    assert type(restored) is HistoryBuffer
+    assert [type(data) for data in restored.data] == 2 * [np.ndarray]
     for name in ('mean', 'min', 'max', 'current'):
-        assert found.statistics(name) == written.statistics(name)
-    found.update(3.0)
-    assert found.data[0].tolist() == [1, 2, 4, 3]
-    assert type(loaded(found)) is HistoryBuffer
+        assert restored.statistics(name) == written.statistics(name)
+    restored.update(3.0)
+    assert restored.data[0].tolist() == [1, 2, 4, 3]
+    assert type(loaded(restored)) is HistoryBuffer
 
 
 def test_a_log_buffer_changes_nothing_beyond_itself(loaded):
     before = dict(HistoryBuffer([], [])._statistics_methods)
     written = HistoryBuffer([1.0], [1])
     written._statistics_methods, written.update = dict(mean='min'), 'no method'
-    found = loaded(written)
+    restored = loaded(written)
     assert HistoryBuffer._statistics_methods == before
-    assert found.mean() == 1
-    found.update(2.0)
+    assert restored.mean() == 1
+    restored.update(2.0)
 
 
 @pytest.mark.parametrize(
@@ -148,9 +150,9 @@ def test_the_state_of_a_dtype_gives_its_byte_order_alone():
     real = np.dtype('f8', False, True)
     real.__setstate__(forged)
     assert real.hasobject
-    for found in (number_dtype(kind), number_dtype(real)):
-        assert found == np.dtype('>f8') and not found.flags and found.itemsize == 8
-        assert found.fields is found.subdtype is None
+    for restored in (number_dtype(kind), number_dtype(real)):
+        assert restored == np.dtype('>f8') and not restored.flags and restored.itemsize == 8
+        assert restored.fields is restored.subdtype is None
 
 
 @pytest.mark.parametrize('kind', [None, 'f8', np.float64, np.dtype('O'), np.dtype('f8,f8')])
@@ -185,11 +187,11 @@ def test_an_array_of_another_size_or_content_is_refused(shape, data):
 
 def test_an_array_is_filled_once():
     """A tensor may share its memory by the second time."""
-    found = empty_array(None, None, None)
+    restored = empty_array(None, None, None)
     state = (1, (1,), StoredDtype('f8'), False, bytes(8))
-    found.__setstate__(state)
+    restored.__setstate__(state)
     with pytest.raises(pickle.UnpicklingError, match='refused: an array filled twice'):
-        found.__setstate__(state)
+        restored.__setstate__(state)
 
 
 @pytest.mark.parametrize(

@@ -33,10 +33,10 @@ def test_reads_what_was_written(folder):
     assert shapes.metainfo['classes'] == CLASSES
     assert len(shapes) == 2
     objects = draw_scene(2, 'train', 0, 64)[1]
-    found = shapes.get_data_info(0)['instances']
-    assert [item['bbox_label'] for item in found] == [item.label for item in objects]
+    labelled = shapes.get_data_info(0)['instances']
+    assert [item['bbox_label'] for item in labelled] == [item.label for item in objects]
     x, y, width, height = objects[0].box
-    assert found[0]['bbox'] == [x, y, x + width, y + height]
+    assert labelled[0]['bbox'] == [x, y, x + width, y + height]
 
 
 def test_mmdetection_loads_and_flips_the_masks(folder):

@@ -37,9 +37,9 @@ def spoil(runner):
     next(iter(adapters(runner.model).values())).fill_(float('nan'))
 
 
-def equal(ours, theirs):
-    assert ours.keys() == theirs.keys()
-    return all(torch.equal(value, theirs[key]) for key, value in ours.items())
+def equal(left, right):
+    assert left.keys() == right.keys()
+    return all(torch.equal(value, right[key]) for key, value in left.items())
 
 
 @pytest.mark.parametrize('more', [[], [EMA]], ids=['alone', 'with EMA'])

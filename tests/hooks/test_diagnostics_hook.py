@@ -105,12 +105,12 @@ def test_shares_are_of_what_is_logged(student, tmp_path):
     exact = dict(log_processor=dict(type='LogProcessor', window_size=1))
     make_runner(student, tmp_path, [dict(HOOK, interval=1)], **exact).train()
     log = [record for record in read_scalars(tmp_path) if 'loss' in record]
-    for ours, line in zip(read_diagnostics(tmp_path), log, strict=True):
+    for measured, line in zip(read_diagnostics(tmp_path), log, strict=True):
         for entry in ('s0.loss_kd', 's2.loss_rank'):
-            parts = ours[f'{entry}.foreground'] + ours[f'{entry}.background']
+            parts = measured[f'{entry}.foreground'] + ours[f'{entry}.background']
             assert parts == pytest.approx(line[entry], rel=1e-5)
-        assert ours['s1.top1'] == pytest.approx(line['s1.distill_top1'], rel=1e-6)
-        assert ours['s1.tau'] == pytest.approx(line['s1.distill_tau'], rel=1e-5)
+        assert measured['s1.top1'] == pytest.approx(line['s1.distill_top1'], rel=1e-6)
+        assert measured['s1.tau'] == pytest.approx(line['s1.distill_tau'], rel=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -27,14 +27,14 @@ def constant(begin, factor, **options):
 def test_linear_is_mmengines(begin, end):
     """The same names mean the same, step by step."""
     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
-    theirs = LinearParamScheduler(
+    scheduler = LinearParamScheduler(
         optimizer, 'lr', start_factor=0.25, end_factor=0.75, begin=begin, end=end
     )
-    ours = Schedule([piece(begin=begin, end=end, start_factor=0.25, end_factor=0.75)])
+    own_schedule = Schedule([piece(begin=begin, end=end, start_factor=0.25, end_factor=0.75)])
     for step in range(12):
-        assert ours(step) == pytest.approx(optimizer.param_groups[0]['lr']), step
+        assert own_schedule(step) == pytest.approx(optimizer.param_groups[0]['lr']), step
         optimizer.step()
-        theirs.step()
+        scheduler.step()
 
 
 def test_cosine():

@@ -102,11 +102,11 @@ def test_a_resumed_run_equals_an_uninterrupted_one(student, tmp_path, by_epoch):
         student, tmp_path / 'resumed', hooks, **options, **EXACT, resume=True, load_from=str(half)
     )
     state = runner.train().state_dict()
-    for ours, theirs in zip(
+    for resumed_line, whole_line in zip(
         logged(tmp_path / 'resumed'), logged(tmp_path / 'whole')[2:], strict=True
     ):
         same = {'step', 'loss', 'loss_rank', 'distill_factor.loss_rank'}
-        assert {key: ours[key] for key in same} == {key: theirs[key] for key in same}
+        assert {key: resumed_line[key] for key in same} == {key: whole_line[key] for key in same}
     assert all(torch.equal(value, state[key]) for key, value in expected.state_dict().items())
 
 

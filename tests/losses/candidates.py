@@ -70,15 +70,15 @@ def value(samples, logits, n, c):
 def naive_class_rows(samples, most, score_thr, per_image):
     """(class, samples), best of the teacher first, for every class it sees in an image."""
     images = samples.image.unique().tolist() if per_image else [None]
-    found = []
+    chosen_rows = []
     for image in images:
         group = [n for n in range(len(samples)) if image is None or samples.image[n] == image]
         for c in range(samples.num_classes):
             scores = {n: float(score(samples, samples.teacher, n, c)) for n in group}
             best = sorted(group, key=lambda n, scores=scores: -scores[n])[:most]
             if len(best) >= 2 and scores[best[0]] >= score_thr:
-                found.append((c, best))
-    return found
+                chosen_rows.append((c, best))
+    return chosen_rows
 
 
 def overlap(a, b):
@@ -105,13 +105,13 @@ def naive_object_rows(samples, most):
         best = max(overlaps, key=overlaps.get, default=None)
         if best is not None and overlaps[best] > 0:
             members[best].append(n)
-    found = []
+    chosen_rows = []
     for g, mine in members.items():
         c = int(truth.labels[g])
         mine.sort(key=lambda n, c=c: -float(score(samples, samples.teacher, n, c)))
         if len(mine) >= 2:
-            found.append((c, mine[:most]))
-    return found
+            chosen_rows.append((c, mine[:most]))
+    return chosen_rows
 
 
 def naive_loss(samples, rows, row_loss):

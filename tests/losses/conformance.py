@@ -129,8 +129,8 @@ class LossConformance:
         pred, soft_label, weight, labels = batch(rows=0)
         kwargs = {'weight': weight if weighted else None, 'avg_factor': avg_factor}
         actual = self.call(self.build(reduction=reduction), pred, soft_label, labels, **kwargs)
-        theirs = reduction == 'mean' and avg_factor is None and math.isnan(self.empty_mean)
-        with pytest.raises(AssertionError) if theirs else nullcontext():
+        keeps_nan = reduction == 'mean' and avg_factor is None and math.isnan(self.empty_mean)
+        with pytest.raises(AssertionError) if keeps_nan else nullcontext():
             assert actual.sum().item() == 0
         actual.sum().backward()
         assert pred.grad.shape == pred.shape
@@ -151,8 +151,8 @@ class LossConformance:
     @given(data=st.data())
     def test_any_layout_dtype_and_size(self, data):
         loss = self.build(reduction='none')
-        ours = isinstance(loss, LogitDistillLoss)
-        dtype = data.draw(st.sampled_from(DTYPES if ours else [torch.float32, torch.float64]))
+        is_own = isinstance(loss, LogitDistillLoss)
+        dtype = data.draw(st.sampled_from(DTYPES if is_own else [torch.float32, torch.float64]))
         rows, columns = data.draw(st.integers(1, 5)), data.draw(st.integers(CLASSES, 12))
         pred, soft_label = (data.draw(logits(rows, columns, dtype)) for _ in range(2))
         labels = torch.arange(rows) % columns

@@ -67,10 +67,10 @@ def test_positives_go_to_the_object_that_the_assigner_gave_them():
         boxes=anchors,
         ground_truth=GroundTruth(truth, labels, torch.zeros(12, dtype=torch.long)),
     )
-    found = [sorted(members) for _, members in listed(object_rows(samples, 240))]
+    listed_members = [sorted(members) for _, members in listed(object_rows(samples, 240))]
     members = [(owner == number).nonzero().squeeze(1).tolist() for number in range(12)]
     assert sum(map(len, members)) > 50
-    assert found == [each for each in members if len(each) >= 2]
+    assert listed_members == [each for each in members if len(each) >= 2]
 
 
 def test_a_point_goes_to_the_smallest_object_that_holds_its_cell():

@@ -70,10 +70,10 @@ def test_double_precision_stays():
     assert PKDLoss()(student, levels(seed=1, dtype=torch.float64)).dtype is torch.float64
 
 
-@pytest.mark.parametrize('wrong', [[], [-1], [0, 0], [0.5], ['0']])
-def test_levels_that_are_no_indices_are_refused(wrong):
+@pytest.mark.parametrize('levels_given', [[], [-1], [0, 0], [0.5], ['0']])
+def test_levels_that_are_no_indices_are_refused(levels_given):
     with pytest.raises(ValueError, match='must be distinct indices from 0 on'):
-        PKDLoss(levels=wrong)
+        PKDLoss(levels=levels_given)
 
 
 @pytest.mark.parametrize(

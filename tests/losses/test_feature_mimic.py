@@ -39,9 +39,11 @@ def test_value_and_gradient():
     actual, expected = loss(student, teacher), 0.5 * oracle(loss, student, teacher)
     torch.testing.assert_close(actual.double(), expected, rtol=1e-5, atol=1e-6)
     grads = torch.autograd.grad(actual, trained)
-    for ours, theirs in zip(grads, torch.autograd.grad(expected, trained), strict=True):
-        assert ours.ne(0).any()
-        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-6)
+    for gradient, expected_gradient in zip(
+        grads, torch.autograd.grad(expected, trained), strict=True
+    ):
+        assert gradient.ne(0).any()
+        torch.testing.assert_close(gradient, expected_gradient, rtol=1e-4, atol=1e-6)
 
 
 def test_chosen_levels_have_adapters_in_the_order_of_their_names():

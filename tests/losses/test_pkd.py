@@ -30,8 +30,8 @@ def test_value_and_gradient(dtype):
     close = dict(rtol=1e-5, atol=1e-6) if dtype is torch.float32 else dict(rtol=1e-9, atol=1e-9)
     torch.testing.assert_close(actual.double(), expected, **close)
     grads = torch.autograd.grad(actual, student)
-    for ours, theirs in zip(grads, torch.autograd.grad(expected, exact), strict=True):
-        torch.testing.assert_close(ours.double(), theirs, **close)
+    for gradient, exact_gradient in zip(grads, torch.autograd.grad(expected, exact), strict=True):
+        torch.testing.assert_close(gradient.double(), exact_gradient, **close)
 
 
 def test_scale_and_offset_of_a_channel_cost_nothing():

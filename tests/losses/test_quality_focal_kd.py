@@ -31,11 +31,11 @@ class TestSquared(TestQualityFocalKD):
 
 def test_is_the_quality_focal_loss_on_the_teachers_scores():
     pred, soft_label, _, _ = batch()
-    theirs = quality_focal_loss_tensor_target(
+    reference_loss = quality_focal_loss_tensor_target(
         pred, soft_label.sigmoid(), beta=2.0, reduction='none'
     )
-    ours = QualityFocalKDLoss(beta=2.0, reduction='none')(pred, soft_label)
-    torch.testing.assert_close(ours, theirs)
+    own_loss = QualityFocalKDLoss(beta=2.0, reduction='none')(pred, soft_label)
+    torch.testing.assert_close(own_loss, reference_loss)
 
 
 @pytest.mark.parametrize('beta', [1.0, 2.0])

@@ -8,14 +8,14 @@ from mmdet_kdrank.ops.agreement import MAX_ROWS, MIN_ROWS, agreement
 def test_agreement_is_the_mean_hard_tau_and_the_top1_share():
     torch.manual_seed(0)
     student, teacher = torch.randn(7, 9, requires_grad=True), torch.randn(7, 9)
-    found = agreement(student, teacher)
+    measured = agreement(student, teacher)
     rows = zip(student.detach().numpy(), teacher.numpy(), strict=True)
     expected = sum(kendalltau(s, t).statistic for s, t in rows) / 7
-    assert float(found['distill_tau']) == pytest.approx(expected, abs=1e-6)
-    assert float(found['distill_top1']) == pytest.approx(
+    assert float(measured['distill_tau']) == pytest.approx(expected, abs=1e-6)
+    assert float(measured['distill_top1']) == pytest.approx(
         float((student.argmax(1) == teacher.argmax(1)).float().mean())
     )
-    assert not found['distill_tau'].requires_grad
+    assert not measured['distill_tau'].requires_grad
 
 
 @pytest.mark.parametrize(

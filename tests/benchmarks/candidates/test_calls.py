@@ -27,8 +27,8 @@ def test_compiled_formula_is_traced_without_a_break(monkeypatch):
     traced = partial(torch.compile, backend='eager', fullgraph=True)
     monkeypatch.setattr(torch, 'compile', traced)
     expected = gradient('reference', 'kendall')
-    found = forward_backward('torch.compile', *SIZE, 'kendall', 'cpu')()
-    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-8)
+    computed = forward_backward('torch.compile', *SIZE, 'kendall', 'cpu')()
+    torch.testing.assert_close(computed, expected, rtol=1e-4, atol=1e-8)
 
 
 @pytest.mark.parametrize('name', ['reference', 'plain autograd'])

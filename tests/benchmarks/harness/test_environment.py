@@ -9,15 +9,15 @@ from benchmarks.harness.environment import slug
 
 
 def test_environment_names_machine_versions_and_date():
-    found = environment()
-    assert list(found) == [
+    described = environment()
+    assert list(described) == [
         *('date', 'commit', 'hardware', 'threads', 'python', 'torch', 'numpy', 'triton'),
     ]
-    assert date.fromisoformat(found['date'])
-    assert re.fullmatch(r'([0-9a-f]{7,}(\+dirty)?)?', found['commit'])
-    assert found['threads'] == str(torch.get_num_threads())
-    assert found['torch'] == torch.__version__
-    assert 'NVIDIA' not in found['hardware']
+    assert date.fromisoformat(described['date'])
+    assert re.fullmatch(r'([0-9a-f]{7,}(\+dirty)?)?', described['commit'])
+    assert described['threads'] == str(torch.get_num_threads())
+    assert described['torch'] == torch.__version__
+    assert 'NVIDIA' not in described['hardware']
 
 
 @pytest.mark.parametrize(

@@ -36,8 +36,8 @@ def clock():
 
 def test_median_and_quartiles_leave_the_warm_up_out(clock):
     call = clock.takes('a', 100.0, 5.0, 1.0, 4.0, 2.0, 3.0)
-    found = side_by_side({'a': call}, rounds=5, clock=clock)
-    assert found == {'a': Timing(median_s=3.0, low_s=2.0, high_s=4.0, rounds=5)}
+    timings = side_by_side({'a': call}, rounds=5, clock=clock)
+    assert timings == {'a': Timing(median_s=3.0, low_s=2.0, high_s=4.0, rounds=5)}
 
 
 def test_candidates_take_turns(clock):
@@ -48,8 +48,8 @@ def test_candidates_take_turns(clock):
 
 def test_a_sample_of_a_short_call_lasts_milliseconds(clock):
     calls = {'short': clock.takes('short', 1e-4), 'long': clock.takes('long', 1.0)}
-    found = side_by_side(calls, rounds=2, clock=clock)
-    assert found['short'].median_s == pytest.approx(1e-4)
+    timings = side_by_side(calls, rounds=2, clock=clock)
+    assert timings['short'].median_s == pytest.approx(1e-4)
     last = [len(list(run)) for name, run in groupby(clock.calls) if name == 'short'][-1]
     assert 50 <= last < 100
 
@@ -57,8 +57,8 @@ def test_a_sample_of_a_short_call_lasts_milliseconds(clock):
 @pytest.mark.parametrize(('budget_s', 'rounds'), [(100.0, 7), (8.0, 4), (0.1, 1)])
 def test_the_budget_limits_the_rounds(clock, budget_s, rounds):
     calls = {name: clock.takes(name, 1.0) for name in 'ab'}
-    found = side_by_side(calls, rounds=7, budget_s=budget_s, clock=clock)
-    assert {timing.rounds for timing in found.values()} == {rounds}
+    timings = side_by_side(calls, rounds=7, budget_s=budget_s, clock=clock)
+    assert {timing.rounds for timing in timings.values()} == {rounds}
 
 
 def test_one_round_has_no_spread():
@@ -81,6 +81,6 @@ def test_a_graph_needs_cuda():
 def test_cuda_is_timed_with_and_without_a_graph():
     x = torch.ones(8, device='cuda')
     calls = {'eager': lambda: x * 2, 'graph': captured(lambda: x * 2)}
-    found = side_by_side(calls, rounds=2, device='cuda')
-    assert all(timing.median_s > 0 for timing in found.values())
+    timings = side_by_side(calls, rounds=2, device='cuda')
+    assert all(timing.median_s > 0 for timing in timings.values())
     assert calls['graph']().tolist() == [2.0] * 8

@@ -30,9 +30,9 @@ def test_kendall_is_computed_by_what_is_counted(logits, write, antisymmetry):
     s, t = logits
     ab, *_ = sums(s, t)
     counter = tally.Tally()
-    found, grad = write(counter, s.tolist(), t.tolist())
+    totals, grad = write(counter, s.tolist(), t.tolist())
 
-    assert found == pytest.approx(ab.item())
+    assert totals == pytest.approx(ab.item())
     assert grad == pytest.approx(torch.autograd.grad(ab, s)[0].tolist())
     counted = work(1, C, 'kendall', antisymmetry)
     assert {unit: getattr(counted, unit) for unit in UNITS} == dict(counter.count)
@@ -42,9 +42,9 @@ def test_cosine_is_computed_by_what_is_counted(logits):
     s, t = logits
     ab, aa, bb = sums(s, t)
     counter = tally.Tally()
-    found, grad = tally.cosine(counter, s.tolist(), t.tolist())
+    totals, grad = tally.cosine(counter, s.tolist(), t.tolist())
 
-    assert found == pytest.approx([ab.item(), aa.item(), bb.item()])
+    assert totals == pytest.approx([ab.item(), aa.item(), bb.item()])
     assert grad == pytest.approx(torch.autograd.grad(ab - 3 * aa, s)[0].tolist())
     counted = work(1, C, 'cosine')
     assert {unit: getattr(counted, unit) for unit in UNITS} == dict(counter.count)

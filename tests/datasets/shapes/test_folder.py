@@ -43,8 +43,8 @@ def test_annotations_evaluate_to_one_against_themselves(written, split, number, 
     assert len(truth.imgs) == number
     assert [c['name'] for c in truth.loadCats(truth.getCatIds())] == list(CLASSES)
     assert sorted(truth.anns) == list(range(1, len(truth.anns) + 1))
-    found = truth.loadRes([{**ann, 'score': 1.0} for ann in truth.anns.values()])
-    evaluation = COCOeval(truth, found, kind)
+    detections = truth.loadRes([{**ann, 'score': 1.0} for ann in truth.anns.values()])
+    evaluation = COCOeval(truth, detections, kind)
     evaluation.evaluate()
     evaluation.accumulate()
     evaluation.summarize()

@@ -12,10 +12,10 @@ V, U = np.mgrid[-1.6:1.6:321j, -1.6:1.6:321j]
 
 @pytest.mark.parametrize('outline', OUTLINES)
 def test_outline_surrounds_its_centre_within_the_reach_of_a_brush(outline):
-    found = inside(outline, U, V)
-    assert found[160, 160]
-    assert not found[np.hypot(U, V) > 1.5].any()
-    assert 1.4 < found.mean() * 3.2**2 < 3.3
+    covered = inside(outline, U, V)
+    assert covered[160, 160]
+    assert not covered[np.hypot(U, V) > 1.5].any()
+    assert 1.4 < covered.mean() * 3.2**2 < 3.3
 
 
 def test_outlines_differ():

@@ -12,8 +12,8 @@ from tests.datasets.shapes.rasteriser import painted
 def test_seed_draws_the_same_bits_everywhere():
     picture, objects = draw_scene(0, 'train', 0)
     assert (zlib.crc32(picture.tobytes()), len(objects)) == (1372954273, 7)
-    said = repr([(item.label, item.box, item.area, item.visible) for item in objects])
-    assert zlib.crc32(said.encode()) == 1402426220
+    annotations = repr([(item.label, item.box, item.area, item.visible) for item in objects])
+    assert zlib.crc32(annotations.encode()) == 1402426220
 
 
 @pytest.mark.parametrize('other', [(1, 'train', 0), (0, 'val', 0), (0, 'train', 1)])

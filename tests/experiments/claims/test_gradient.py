@@ -62,6 +62,6 @@ def test_a_students_errors_are_what_kl_gives_unlikely_classes():
 
 
 def test_the_record_is_complete():
-    found = claim(SETS[-1:])
-    assert found.data.keys() == {'random', 'random, student near'}
-    assert found.verdict == 'holds'
+    measured = claim(SETS[-1:])
+    assert measured.data.keys() == {'random', 'random, student near'}
+    assert measured.verdict == 'holds'

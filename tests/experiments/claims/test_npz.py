@@ -42,10 +42,10 @@ def test_files_that_are_not_of_this_kind_are_refused(tmp_path):
         read_logits(tmp_path / 'other.npz')
 
 
-@pytest.mark.parametrize('wrong', [np.zeros((2, 4)), np.full((2, 3), np.nan)])
-def test_arrays_that_do_not_fit_are_refused(tmp_path, wrong):
+@pytest.mark.parametrize('array', [np.zeros((2, 4)), np.full((2, 3), np.nan)])
+def test_arrays_that_do_not_fit_are_refused(tmp_path, array):
     path = tmp_path / 'logits.npz'
-    arrays = {'x.student': wrong, 'x.teacher': np.zeros((2, 3)), 'x.labels': np.zeros(2)}
+    arrays = {'x.student': array, 'x.teacher': np.zeros((2, 3)), 'x.labels': np.zeros(2)}
     np.savez(path, activation='softmax', made=json.dumps({}), **arrays)
     with pytest.raises(DataError, match="'x'"):
         read_logits(path)

@@ -14,6 +14,6 @@ def test_differences_are_seen():
 
 
 def test_rank_changes_nothing_else():
-    found = claim(ROOT)
-    assert found.data['loss_kd'] > 0.01
-    assert [check.value for check in found.checks] == [0, 0, 0, 0]
+    measured = claim(ROOT)
+    assert measured.data['loss_kd'] > 0.01
+    assert [check.value for check in measured.checks] == [0, 0, 0, 0]

@@ -11,8 +11,10 @@ SIGMOID = LogitSet('dense', LOGITS.student, LOGITS.teacher, LOGITS.labels, 'sigm
 @pytest.mark.parametrize('temperature', [1, 2, 4])
 def test_kl_is_the_textbooks(temperature):
     gradient = kd(LOGITS, temperature).gradient(LOGITS)
-    ours, theirs = ((s / temperature).softmax(1) for s in (LOGITS.student, LOGITS.teacher))
-    torch.testing.assert_close(gradient, temperature * (ours - theirs))
+    student_scores, teacher_scores = (
+        (s / temperature).softmax(1) for s in (LOGITS.student, LOGITS.teacher)
+    )
+    torch.testing.assert_close(gradient, temperature * (student_scores - teacher_scores))
 
 
 def test_sigmoid_heads_get_binary_kd_and_no_dkd():

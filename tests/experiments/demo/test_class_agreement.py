@@ -58,8 +58,8 @@ def test_detector_agrees_with_itself_and_not_with_its_opposite(config, batches):
 
 
 def test_strangers_hardly_agree(config, batches):
-    found = class_agreement(detector(config, 0), detector(config, 1), batches)
-    assert abs(found['tau']) < 0.5
+    agreement = class_agreement(detector(config, 0), detector(config, 1), batches)
+    assert abs(agreement['tau']) < 0.5
 
 
 def test_cascade_answers_with_its_last_stage():

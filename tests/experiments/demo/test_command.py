@@ -51,7 +51,9 @@ def test_phases_run_in_order_and_then_the_report(monkeypatch, tmp_path):
     order = []
     monkeypatch.setattr(module, 'write_shapes', lambda *_: order.append('pictures'))
     monkeypatch.setattr(module, 'run_phase', lambda title, *_: order.append(title))
-    monkeypatch.setattr(module, 'write_report', lambda plan, found: order.append(len(found)))
+    monkeypatch.setattr(
+        module, 'write_report', lambda plan, done_trainings: order.append(len(done_trainings))
+    )
     monkeypatch.setattr(Plan, 'phases', lambda *_: [['a', 'b'], ['c']])
     module.run(Plan(tmp_path / 'work', ShapesSpec()), tmp_path)
     assert order == ['pictures', '[1/2]', '[2/2]', 3]

@@ -19,16 +19,16 @@ def trainings(plan):
 def test_students_with_a_teacher_wait_for_it(plan):
     names = [[each.name for each in phase] for phase in plan.phases(ROOT)]
     assert names == [[TEACHER, ALONE], [KD, KD_RANK]]
-    found = trainings(plan)
+    by_name = trainings(plan)
     for name in (KD, KD_RANK):
-        model = found[name].settings.model
-        assert model.teacher.checkpoint == str(found[TEACHER].checkpoint)
-        assert Path(model.teacher.config) == found[TEACHER].config
+        model = by_name[name].settings.model
+        assert model.teacher.checkpoint == str(by_name[TEACHER].checkpoint)
+        assert Path(model.teacher.config) == by_name[TEACHER].config
 
 
 def test_students_differ_in_the_distillation_alone():
-    found = trainings(full_plan(ROOT))
-    settings = [found[name].settings.to_dict() for name in (ALONE, KD, KD_RANK)]
+    by_name = trainings(full_plan(ROOT))
+    settings = [by_name[name].settings.to_dict() for name in (ALONE, KD, KD_RANK)]
     losses = [each['model'].pop('distill_losses', {}) for each in settings]
     for each in settings:
         each['model'].pop('teacher', None)
@@ -51,9 +51,9 @@ def test_heads_and_kl_weight_fit_the_classes():
 
 def test_folders_are_apart_and_data_and_seed_the_demos():
     plan = replace(full_plan(ROOT), seed=3)
-    found = trainings(plan)
-    assert len({each.work_dir for each in found.values()}) == 4
-    for each in found.values():
+    by_name = trainings(plan)
+    assert len({each.work_dir for each in by_name.values()}) == 4
+    for each in by_name.values():
         assert each.settings.randomness.seed == 3
         assert each.settings.train_dataloader.dataset.data_root == f'{plan.data}/'
         assert Path(each.settings.val_evaluator.ann_file).is_relative_to(plan.data)

@@ -34,8 +34,8 @@ def test_no_figure_of_a_table_is_written_by_hand():
 def test_the_summary_has_every_variant_of_the_final_plans():
     rows = makers(FOUND)['evidence']().splitlines()
     names = {row.split(' | ')[0].strip('| ') for row in rows[2:]}
-    found = final_results(FOUND).values()
-    assert names == {variant for results in found for variant in results['variants']}
+    shown_results = final_results(FOUND).values()
+    assert names == {variant for results in shown_results for variant in results['variants']}
 
 
 def test_writing_again_changes_nothing(tmp_path):

@@ -20,10 +20,10 @@ def read(tmp_path):
 
 
 def test_configs_that_are_there_to_be_inherited_from_are_left_out(read):
-    found = read({'_base_/retina.py': MODEL, 'b/leaf.py': "_base_ = '../_base_/retina.py'"})
-    assert list(found) == ['b/leaf.py']
-    assert found['b/leaf.py'].model == dict(type='RetinaNet')
-    assert not found['b/leaf.py'].problem
+    configs_read = read({'_base_/retina.py': MODEL, 'b/leaf.py': "_base_ = '../_base_/retina.py'"})
+    assert list(configs_read) == ['b/leaf.py']
+    assert configs_read['b/leaf.py'].model == dict(type='RetinaNet')
+    assert not configs_read['b/leaf.py'].problem
 
 
 def test_a_pattern_chooses_by_name(read):

@@ -29,8 +29,8 @@ def test_equals_the_reference_for_every_shape(rows, columns, form, masked):
     mask = torch.rand(rows, columns, generator=generator) < 0.8 if masked else None
     actual = tau_and_grad(student, teacher, mask, 'native', form)
     expected = tau_and_grad(student.double(), teacher.double(), mask, 'reference', form)
-    for found, exact in zip(actual, expected, strict=True):
-        torch.testing.assert_close(found.double(), exact, atol=1e-6, rtol=1e-6)
+    for computed, exact in zip(actual, expected, strict=True):
+        torch.testing.assert_close(computed.double(), exact, atol=1e-6, rtol=1e-6)
 
 
 def test_a_wide_row_does_not_touch_its_neighbours():
@@ -41,10 +41,10 @@ def test_a_wide_row_does_not_touch_its_neighbours():
     wide[8, 3] = float('inf')
     others = [row for row in range(16) if row not in (7, 8)]
     alone = tau_and_grad(student[others], teacher[others], None, 'native', 'kendall')
-    beside = tau_and_grad(wide, teacher, None, 'native', 'kendall')
-    for found, expected in zip(beside, alone, strict=True):
-        torch.testing.assert_close(found[others], expected, atol=1e-6, rtol=1e-6)
-    assert beside[0].isnan().nonzero().tolist() == [[8]]
+    with_wide_row = tau_and_grad(wide, teacher, None, 'native', 'kendall')
+    for computed, expected in zip(with_wide_row, alone, strict=True):
+        torch.testing.assert_close(computed[others], expected, atol=1e-6, rtol=1e-6)
+    assert with_wide_row[0].isnan().nonzero().tolist() == [[8]]
 
 
 @pytest.mark.parametrize('threads', [2, 3, 64])
@@ -66,8 +66,8 @@ def test_every_instruction_set(monkeypatch, instructions, form, scale):
     student, teacher = torch.randn(2, 20, 21) * scale
     actual = tau_and_grad(student, teacher, None, 'native', form)
     expected = tau_and_grad(student.double(), teacher.double(), None, 'reference', form)
-    for found, exact in zip(actual, expected, strict=True):
-        torch.testing.assert_close(found.double(), exact, atol=1e-6, rtol=1e-6)
+    for computed, exact in zip(actual, expected, strict=True):
+        torch.testing.assert_close(computed.double(), exact, atol=1e-6, rtol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -86,5 +86,5 @@ def test_a_module_that_is_missing_is_an_error_for_who_asks_for_it(monkeypatch):
     student, teacher = torch.randn(2, 4, 5)
     with pytest.raises(ValueError, match="backend='native' cannot .* missing; install"):
         kendall_tau(student, teacher, backend='native')
-    found = kendall_tau(student, teacher)
-    assert torch.equal(found, kendall_tau(student, teacher, backend='chunked'))
+    computed = kendall_tau(student, teacher)
+    assert torch.equal(computed, kendall_tau(student, teacher, backend='chunked'))

@@ -28,8 +28,8 @@ def test_sums_over_unordered_pairs_of_valid_columns(columns):
         for column, sign in ((i, 1), (j, -1)):
             grad_ab[column] += sign * slope * b
             grad_aa[column] += sign * 2 * slope * a
-    for found, expected in zip(sums, (ab, aa, bb, grad_ab, grad_aa), strict=True):
-        torch.testing.assert_close(found[0], torch.tensor(expected, dtype=torch.float64))
+    for computed, expected in zip(sums, (ab, aa, bb, grad_ab, grad_aa), strict=True):
+        torch.testing.assert_close(computed[0], torch.tensor(expected, dtype=torch.float64))
 
 
 def test_only_what_was_asked_for():

@@ -25,8 +25,8 @@ def tau_and_grad(student, teacher, mask, backend, **options):
 def assert_equals_the_reference(student, teacher, mask=None, **options):
     actual = tau_and_grad(student, teacher, mask, 'triton', **options)
     expected = tau_and_grad(student.double(), teacher.double(), mask, 'reference', **options)
-    for found, exact in zip(actual, expected, strict=True):
-        torch.testing.assert_close(found.double(), exact, atol=1e-6, rtol=1e-6)
+    for computed, exact in zip(actual, expected, strict=True):
+        torch.testing.assert_close(computed.double(), exact, atol=1e-6, rtol=1e-6)
 
 
 @pytest.mark.parametrize(('half', 'block_i'), [(True, 8), (False, 4), (False, 8)])
@@ -61,9 +61,9 @@ def test_a_wide_block_of_rows_and_a_narrow_one(monkeypatch, half):
 @pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16])
 def test_half_precision_and_strides_are_read_in_place(dtype):
     student, teacher = (torch.randn(2, 12, 9) * 3).to(DEVICE, dtype)
-    found = kendall_tau(student.T, teacher.T[:, ::1], backend='triton')
+    computed = kendall_tau(student.T, teacher.T[:, ::1], backend='triton')
     expected = kendall_tau(student.T.double(), teacher.T.double(), backend='reference')
-    torch.testing.assert_close(found.double(), expected, atol=1e-6, rtol=0)
+    torch.testing.assert_close(computed.double(), expected, atol=1e-6, rtol=0)
 
 
 def test_a_rule_and_no_timing_decides_the_launch():
@@ -78,8 +78,8 @@ def test_large_shapes(shape):
     student, teacher = (torch.randn(2, *shape) * 3).to(DEVICE)
     actual = tau_and_grad(student, teacher, None, 'triton')
     expected = tau_and_grad(student.double(), teacher.double(), None, 'chunked')
-    for found, exact in zip(actual, expected, strict=True):
-        torch.testing.assert_close(found.double(), exact, atol=1e-6, rtol=1e-6)
+    for computed, exact in zip(actual, expected, strict=True):
+        torch.testing.assert_close(computed.double(), exact, atol=1e-6, rtol=1e-6)
 
 
 @pytest.mark.cuda

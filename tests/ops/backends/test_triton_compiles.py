@@ -56,8 +56,8 @@ def test_compiles_for_hopper_without_atomics(tmp_path, surrogates):
     command = [sys.executable, '-W', 'ignore', '-c', SCRIPT, *surrogates]
     done = subprocess.run(command, env=environ, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout.splitlines()[-1])
-    assert found['kernels'] == 8 + 8 * len(surrogates)
-    assert found['atomics'] == 0
+    counts = json.loads(done.stdout.splitlines()[-1])
+    assert counts['kernels'] == 8 + 8 * len(surrogates)
+    assert counts['atomics'] == 0
     # One for tanh, in each of its kernels.
-    assert found['reciprocals'] == (8 if 'tanh' in surrogates else 0)
+    assert counts['reciprocals'] == (8 if 'tanh' in surrogates else 0)

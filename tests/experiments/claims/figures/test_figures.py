@@ -35,10 +35,10 @@ def along(rows, x, y):
     return [row[x] for row in rows], [row[y] for row in rows]
 
 
-def traces(found, quantity):
+def traces(measured, quantity):
     return {
         name: ([step + 1 for step in trace['steps']], trace[quantity])
-        for name, trace in found.items()
+        for name, trace in measured.items()
     }
 
 
@@ -54,15 +54,15 @@ def test_the_stored_picture_is_of_this_size(key, drawn, tmp_path):
 def test_descents_are_drawn_by_tau_and_by_divergence(key, part, drawn):
     panels = drawn(key)
     expected = [
-        traces(found[part], quantity)
+        traces(measured[part], quantity)
         for quantity in ('tau', 'divergence')
-        for found in DATA[key].values()
+        for measured in DATA[key].values()
     ]
     assert [curves(panel) for panel in panels] == expected
 
 
 def test_gradients_are_drawn_by_decade_and_their_parts_as_bars(drawn):
-    sets = [found['terms'] for name, found in DATA['gradient'].items() if 'near' not in name]
+    sets = [measured['terms'] for name, measured in DATA['gradient'].items() if 'near' not in name]
     panels = drawn('gradient')
     for terms, upper, lower in zip(sets, panels[:3], panels[3:], strict=True):
         assert curves(upper).keys() == terms.keys()
@@ -75,11 +75,15 @@ def test_gradients_are_drawn_by_decade_and_their_parts_as_bars(drawn):
 
 def test_parts_are_drawn_by_weight_and_what_is_learnt_as_bars(drawn):
     panels = drawn('rebalance')
-    for found, upper, lower in zip(DATA['rebalance'].values(), panels[:3], panels[3:], strict=True):
+    for measured, upper, lower in zip(
+        DATA['rebalance'].values(), panels[:3], panels[3:], strict=True
+    ):
         by_weight, alone, _ = curves(upper).values()
-        assert [list(point) for point in zip(*by_weight, strict=True)] == found['share by weight']
-        assert alone[1] == [found['share alone']] * 2
-        learnt = found['tau of unlikely classes']
+        assert [list(point) for point in zip(*by_weight, strict=True)] == measured[
+            'share by weight'
+        ]
+        assert alone[1] == [measured['share alone']] * 2
+        learnt = measured['tau of unlikely classes']
         assert [bar.get_height() for bar in lower.patches] == list(learnt.values())
         assert [label.get_text() for label in lower.get_xticklabels()] == list(learnt)
 
