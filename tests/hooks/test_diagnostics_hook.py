@@ -107,7 +107,7 @@ def test_shares_are_of_what_is_logged(student, tmp_path):
     log = [record for record in read_scalars(tmp_path) if 'loss' in record]
     for measured, line in zip(read_diagnostics(tmp_path), log, strict=True):
         for entry in ('s0.loss_kd', 's2.loss_rank'):
-            parts = measured[f'{entry}.foreground'] + ours[f'{entry}.background']
+            parts = measured[f'{entry}.foreground'] + measured[f'{entry}.background']
             assert parts == pytest.approx(line[entry], rel=1e-5)
         assert measured['s1.top1'] == pytest.approx(line['s1.distill_top1'], rel=1e-6)
         assert measured['s1.tau'] == pytest.approx(line['s1.distill_tau'], rel=1e-5)
