@@ -6,7 +6,7 @@ from pathlib import Path
 
 from badges import BadgesDataset
 
-from mmdet_kdrank.datasets.shapes.folder import ShapesSpec, write_shapes
+from mmdet_kdrank.datasets.shapes import ShapesSpec, write_shapes
 
 CLASSES = BadgesDataset.METAINFO['classes']
 

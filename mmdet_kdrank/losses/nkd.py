@@ -6,7 +6,7 @@ from mmdet.registry import MODELS
 from torch import Tensor
 
 from mmdet_kdrank.losses.base import LogitDistillLoss
-from mmdet_kdrank.losses.target_split import split_target
+from mmdet_kdrank.losses.dkd import split_target
 from mmdet_kdrank.ops.checks import check_number, check_positive
 
 

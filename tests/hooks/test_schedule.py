@@ -5,7 +5,7 @@ import pytest
 import torch
 from mmengine.optim import LinearParamScheduler
 
-from mmdet_kdrank.hooks.schedule import Schedule
+from mmdet_kdrank.hooks.weight_hook import Schedule
 
 
 def piece(type='linear', begin=0, end=10, start_factor=0.0, end_factor=1.0, **options):

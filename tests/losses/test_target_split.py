@@ -2,7 +2,7 @@
 
 import torch
 
-from mmdet_kdrank.losses.target_split import split_target
+from mmdet_kdrank.losses.dkd import split_target
 from tests.losses.conformance import CLASSES, batch
 
 
