@@ -17,10 +17,12 @@ import torch
 from mmengine.config import Config
 
 from mmdet_kdrank.datasets.config_check import check_data
+from mmdet_kdrank.datasets.image_check import name_image_errors
 from mmdet_kdrank.distillers.lost_overrides import assert_nothing_lost
 from mmdet_kdrank.hooks.resilience.stop_request import Stopped
 
 SKIP_CHECK = '--skip-data-check'
+CHECK_ALL_IMAGES = '--check-all-images'
 TENSORBOARD = 'visualizer.type=DetTensorboardVisualizer'
 VERIFY_TEACHER = 'default_hooks.verify_teacher.type=VerifyTeacherHook'
 # MMEngine's own wrapper, without a GPU.
@@ -30,10 +32,11 @@ CPU_WRAPPER = ('model_wrapper_cfg.device_ids=None', 'model_wrapper_cfg.broadcast
 def run_mmdet_tool(name: str) -> None:
     """Run one of MMDetection's tools in this process, on this process's arguments.
 
-    Two flags are this package's own, and taken out: ``--tensorboard`` becomes a ``--cfg-options``
-    entry, and ``--skip-data-check`` leaves out what training begins with, on one process of all:
-    :func:`~mmdet_kdrank.datasets.config_check.check_data`. Under torchrun on a machine without a
-    GPU the processes train on the CPU.
+    Three flags are this package's own, and taken out: ``--tensorboard`` becomes a
+    ``--cfg-options`` entry; ``--skip-data-check`` leaves out what training begins with, on one
+    process of all: :func:`~mmdet_kdrank.datasets.config_check.check_data`; ``--check-all-images``
+    lets it load all images, not a sample. Under torchrun on a machine without a GPU the processes
+    train on the CPU.
 
     Args:
         name: File name of the tool, e.g. ``'train.py'``.
@@ -43,14 +46,16 @@ def run_mmdet_tool(name: str) -> None:
         Stopped: If a signal stopped the training, with its exit code.
     """
     arguments = expand_tensorboard(sys.argv[1:])
-    sys.argv[1:] = [argument for argument in arguments if argument != SKIP_CHECK]
+    own = (SKIP_CHECK, CHECK_ALL_IMAGES)
+    sys.argv[1:] = [argument for argument in arguments if argument not in own]
+    name_image_errors()
     tool = str(Path(mmdet.__file__).parent / '.mim' / 'tools' / name)
     first = os.environ.get('RANK', os.environ.get('SLURM_PROCID', '0')) == '0'
     read_config = cache(partial(_config_of, tool))
     if name == 'train.py':
         _refuse_lost_overrides(tool)
         if first and SKIP_CHECK not in arguments:
-            check_data(read_config())
+            check_data(read_config(), all_images=CHECK_ALL_IMAGES in arguments)
         if verifies_teacher(read_config()):
             sys.argv += ['--cfg-options', VERIFY_TEACHER]
     sys.argv[1:] = join_cpu_ranks(sys.argv[1:], read_config)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 _TRITON = 'ops/backends/test_triton.py'
 _COMMANDS = 'report/commands/test_commands.py'
+_ADVICE = 'datasets/test_advice.py'
 _FIGURES = 'experiments/claims/figures/test_figures.py'
 
 # By the module's path in the package, or from experiments/ on; the test's is below tests/.
@@ -13,6 +14,11 @@ COVERED_BY = {
     'compare/evaluate.py': 'tools/test_compare.py',
     'compare/plots.py': 'compare/test_results.py',
     'compare/run_settings.py': 'compare/test_plan.py',
+    'datasets/annotation_file.py': _ADVICE,
+    'datasets/class_check.py': _ADVICE,
+    'datasets/evaluation_check.py': _ADVICE,
+    'datasets/image_check.py': _ADVICE,
+    'datasets/object_check.py': _ADVICE,
     'experiments/claims/figures/agreement.py': _FIGURES,
     'experiments/claims/figures/counterexamples.py': _FIGURES,
     'experiments/claims/figures/gradient.py': _FIGURES,

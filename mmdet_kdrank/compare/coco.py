@@ -39,7 +39,9 @@ class Detections:
     """
 
     def __init__(self, coco: COCO, classes: Sequence[str]) -> None:
-        self._categories = np.array(category_ids(coco, classes))
+        self._categories = category_ids(coco, classes)
+        # Ids are kept as they are: they may be strings, or too large for a float.
+        self._images: list[int | str] = []
         self._rows: list[np.ndarray] = []
 
     def add(self, samples: Sequence[DetDataSample]) -> None:
@@ -47,27 +49,39 @@ class Detections:
         for sample in samples:
             predicted = sample.pred_instances.cpu().numpy()
             corners = np.asarray(predicted.bboxes, dtype=np.float64)
-            rows = np.empty((len(corners), 7))
-            rows[:, 0] = sample.img_id
-            rows[:, 1:3] = corners[:, :2]
-            rows[:, 3:5] = corners[:, 2:] - corners[:, :2]
-            rows[:, 5] = predicted.scores
-            rows[:, 6] = self._categories[predicted.labels]
+            rows = np.empty((len(corners), 6))
+            rows[:, :2] = corners[:, :2]
+            rows[:, 2:4] = corners[:, 2:] - corners[:, :2]
+            rows[:, 4] = predicted.scores
+            rows[:, 5] = predicted.labels
+            self._images += [sample.img_id] * len(rows)
             self._rows.append(rows)
 
-    def table(self) -> np.ndarray:
-        """Rows for ``COCO.loadRes``, (N, 7): image id, x, y, width, height, score, category id."""
-        return np.concatenate([np.empty((0, 7)), *self._rows])
+    def table(self) -> list[dict]:
+        """Return one entry for each detection, as ``COCO.loadRes`` takes them."""
+        return [
+            dict(
+                image_id=image,
+                bbox=row[:4].tolist(),
+                score=float(row[4]),
+                category_id=self._categories[int(row[5])],
+            )
+            for image, row in zip(self._images, self._numbers(), strict=True)
+        ]
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return the arrays that are kept in a file."""
-        table = self.table()
+        numbers = self._numbers()
         return {
-            'detection_image_id': table[:, 0].astype(np.int64),
-            'detection_category_id': table[:, 6].astype(np.int64),
-            'detection_score': table[:, 5].astype(np.float32),
-            'detection_box': table[:, 1:5].astype(np.float32),
+            'detection_image_id': np.array(self._images),
+            'detection_category_id': np.array(self._categories)[numbers[:, 5].astype(int)],
+            'detection_score': numbers[:, 4].astype(np.float32),
+            'detection_box': numbers[:, :4].astype(np.float32),
         }
+
+    def _numbers(self) -> np.ndarray:
+        """Box, score and label of each detection, (N, 6)."""
+        return np.concatenate([np.empty((0, 6)), *self._rows])
 
 
 def evaluate_boxes(

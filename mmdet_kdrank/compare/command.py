@@ -15,6 +15,7 @@ from mmdet_kdrank.compare.experiment import Run, runs_of
 from mmdet_kdrank.compare.plan import Plan, plan_of_configs, read_plan
 from mmdet_kdrank.compare.progress import Progress
 from mmdet_kdrank.compare.results import write_report
+from mmdet_kdrank.datasets.config_check import check_data
 from mmdet_kdrank.datasets.shapes.folder import write_shapes
 from mmdet_kdrank.errors import ArgumentError, KDRankError
 from mmdet_kdrank.runs.exclusive import exclusive, signals_interrupt
@@ -63,6 +64,7 @@ def run(plan: Plan, runs: Sequence[Run], root: Path, jobs: int | None = None) ->
 
     Raises:
         FileNotFoundError: If a teacher's checkpoint does not exist.
+        ValueError: If the data cannot be trained on, or evaluated.
         RunError: If the folder is in use, or a training or an evaluation fails.
     """
     slots = _slots(jobs)
@@ -71,6 +73,9 @@ def run(plan: Plan, runs: Sequence[Run], root: Path, jobs: int | None = None) ->
         if plan.images and write_shapes(plan.data, plan.images):
             print(f'Images written to {plan.data}', flush=True)
         kept = sum(run.is_done() for run in runs)
+        if kept < len(runs):
+            # All variants have the same data; a faulty test set would show after the training.
+            check_data(next(iter(plan.variants.values())), test_needed=True)
         print(f'{plan.name}: {len(runs)} runs, {kept} kept, {len(slots)} at a time', flush=True)
         every_job = [job for run in runs for job in run.jobs]
         run_jobs(every_job, slots, root, lock, line=Progress(runs, len(slots)))

@@ -19,6 +19,7 @@ from mmdet_kdrank.compare.experiment import RESULT, SAMPLES
 from mmdet_kdrank.compare.run_samples import calibration_error
 from mmdet_kdrank.compare.run_settings import coco_metric
 from mmdet_kdrank.compare.teacher_agreement import TeacherAgreement
+from mmdet_kdrank.datasets.evaluation_check import check_evaluated
 from mmdet_kdrank.files.atomic import replacing
 from mmdet_kdrank.runs.provenance import commit, provenance
 from mmdet_kdrank.runs.scalars import read_scalars, seconds_per_iteration
@@ -39,14 +40,19 @@ def evaluate(
 
     Returns:
         The content of ``result.json``.
+
+    Raises:
+        ValueError: If the annotation file cannot be counted from.
     """
     settings = Config.fromfile(config)
     register_all_modules(init_default_scope=True)
     device = torch.device('cuda' if torch.cuda.is_available() else 'cpu')
     with quietly():
         loader = Runner.build_dataloader(settings.test_dataloader)
-        coco = COCO(coco_metric(settings, str(config))['ann_file'])
-    classes = loader.dataset.metainfo['classes']
+        classes = loader.dataset.metainfo['classes']
+        ann_file = coco_metric(settings, str(config))['ann_file']
+        check_evaluated(ann_file, classes)
+        coco = COCO(ann_file)
     detector = TeacherSource(str(config), str(checkpoint)).load().model.to(device)
     comparison = None
     if teacher:

@@ -73,7 +73,7 @@ class TeacherAgreement:
             return
         background = all(output.background for output in self._outputs)
         tau, same = row_agreement(*self._alignment.select(*logits, background))
-        self._rows.append((ids.astype(np.int64), tau.cpu().numpy(), same.cpu().numpy()))
+        self._rows.append((ids, tau.cpu().numpy(), same.cpu().numpy()))
 
     def result(self) -> dict:
         """Return the agreement on all batches.
@@ -100,9 +100,9 @@ class TeacherAgreement:
         return (boxes * factor.repeat(2)).to(self._device)
 
 
-def _boxes_of(coco: COCO, categories: Sequence[int]) -> dict[int, Tensor]:
+def _boxes_of(coco: COCO, categories: Sequence[int]) -> dict[int | str, Tensor]:
     """Return the annotated boxes of each image, x1, y1, x2, y2, without crowds."""
-    by_image: dict[int, list[list[float]]] = {}
+    by_image: dict[int | str, list[list[float]]] = {}
     for entry in coco.loadAnns(coco.getAnnIds(catIds=list(categories), iscrowd=False)):
         x, y, width, height = entry['bbox']
         if width > 0 and height > 0:

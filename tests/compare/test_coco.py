@@ -107,3 +107,29 @@ def test_annotations_without_objects_are_refused(content):
     content['annotations'] = []
     with pytest.raises(DataError, match='no object of the classes ant, bee'):
         evaluated(content, np.empty((0, 7)))
+
+
+@pytest.mark.parametrize(
+    'new', [lambda i: f'img_{i:04d}', lambda i: f'{i:06d}', lambda i: 20231115123456780 + i]
+)
+def test_image_ids_are_kept_as_they_are(content, new):
+    """Strings, numerals, and numbers that no float holds."""
+    table = detections(content)
+    expected, expected_matches = evaluated(content, table)
+    predictions = samples(content, table)
+    for sample in predictions:
+        sample.set_metainfo(dict(img_id=new(sample.img_id)))
+    for image in content['images']:
+        image['id'] = new(image['id'])
+    for entry in content['annotations']:
+        entry['image_id'] = new(entry['image_id'])
+    coco = open_coco(content)
+    found = Detections(coco, CLASSES)
+    found.add(predictions)
+    measures, matches = evaluate_boxes(coco, CLASSES, found)
+    assert measures == expected
+    assert matches.image_ids.tolist() == [new(number) for number in expected_matches.image_ids]
+    kept = found.arrays()['detection_image_id']
+    assert kept.dtype != object and set(kept.tolist()) <= {
+        image['id'] for image in content['images']
+    }

@@ -66,9 +66,10 @@ LEGAL = {
     'a picture without objects': lambda content: content['annotations'].pop(0),
     'a box beyond the picture': _entry('annotations', bbox=[-5, 40, 100, 100]),
     'a box without area': _entry('annotations', bbox=[3, 4, 0, 0], area=0),
-    'a last class that the file lacks': lambda content: (
-        content['categories'].pop(1),
-        content['annotations'].pop(1),
+    'sizes with a point': _entry('images', width=64.0, height=48.0),
+    'ids that are strings': lambda content: (
+        content['images'][0].update(id='a'),
+        content['annotations'][0].update(image_id='a'),
     ),
 }
 BOX = r'annotation 1 \(image a.jpg\) has the box .*not four finite numbers.*Correct or remove'
@@ -102,16 +103,42 @@ DATA_FAULTS = {
         lambda content: [
             category.update(name='x' + category['name']) for category in content['categories']
         ],
-        r'none of the classes \(cat, dog\) is among its categories \(xcat, xdog, xcow\). Set',
+        r'none of the classes \(cat, dog\) is among its categories \(xcat, xdog, xcow\).*Set meta',
     ),
     'classes in another order': (
         lambda content: content['categories'].reverse(),
-        'lists the classes as dog, cat, but.*to the order of the file',
+        "lists the classes as dog, cat, but.*Reorder the entries of 'categories'.*cat, dog;",
     ),
     'a first class that the file lacks': (
         _entry('categories', name='lion'),
-        'lists the classes as dog, but the data set lists them as cat, dog.*without classes that',
+        r'its categories \(lion, dog, cow\) lack the classes cat.*Write the names',
     ),
+    'a last class that the file lacks': (
+        _entry('categories', 1, name='bird'),
+        r'its categories \(cat, bird, cow\) lack the classes dog.*remove these classes',
+    ),
+    'a class in another case': (
+        _entry('categories', 1, name='Dog '),
+        r"lack the classes dog.*The file has 'Dog ' for 'dog'. Write the names",
+    ),
+    'image without file name': (
+        _entry('images', file_name=None),
+        'image 1 has the file_name None, not a string. Set it',
+    ),
+    'file name of a number': (_entry('images', file_name=12), 'image 1 has the file_name 12'),
+    'image id of a list': (_entry('images', id=[1]), r"image 'a.jpg' needs an id.*is \[1\]"),
+    'image id of a list in an annotation': (
+        _entry('annotations', image_id=[1]),
+        r'has the image_id \[1\]; it must be one number.*Correct it',
+    ),
+    'several categories of an annotation': (
+        _entry('annotations', category_id=[1, 2]),
+        r'has the category_id \[1, 2\].*several classes needs one annotation for each',
+    ),
+    'annotation id of a list': (_entry('annotations', id=[1]), r'annotation \[1\] has the id'),
+    'annotation without id': (_entry('annotations', id=None), 'annotation None has the id None'),
+    'a numeral as width': (_entry('images', width='64'), "its size is '64' × 48. Complete"),
+    'area of NaN': (_entry('annotations', area=NAN), 'has the area nan'),
     'annotation of no image': (_entry('annotations', image_id=2), 'image 2, which.*Remove'),
     'annotation without image': (_entry('annotations', image_id=None), 'belongs to image None'),
     'annotation of no category': (_entry('annotations', category_id=8), 'category 8.*Correct'),
