@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Count what a reader follows from a leaf config to the gradient of one training step.
+"""Count the files that a reader follows from a leaf config to the gradient of one training step.
 
 Profiles building the detector, loading its teacher, one step after the first, and its gradient.
 Prints the files of the package that run, their lines, and the hops: pairs of files of which one

@@ -1,4 +1,4 @@
-"""What the distilling detectors of all families share."""
+"""The common part of the distilling detectors of all families."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class DistillMixin:
     default_selector: dict
 
     def __new__(cls, *args: Any, student_type: str | None = None, **kwargs: Any) -> DistillMixin:
-        """Create an object that keeps what the student's own class overrides."""
+        """Create an object that keeps the overrides of the student's own class."""
         return object.__new__(cls if student_type is None else _over_student(cls, student_type))
 
     def __init__(
@@ -131,10 +131,9 @@ class DistillMixin:
         if terms.requires_boxes:
             objects = GroundTruth.from_data_samples(batch_data_samples)
             heads = [replace(h, samples=replace(h.samples, ground_truth=objects)) for h in heads]
-        # The first step also computes entries with a factor of 0, so that their errors show now.
+        # The first step also computes entries with a factor of 0, so that their errors show early.
         values = terms(heads, session.classes, (levels, features), models, every=first)
-        terms.add_to(losses, values)
-        return terms.guard.settle(losses, self)
+        return terms.add_to(losses, values, self)
 
     def _match(self) -> None:
         session = self.teacher_session

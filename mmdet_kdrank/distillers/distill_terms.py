@@ -207,15 +207,17 @@ class DistillTerms:
             return values
         return self.features(student, teacher, self.factors, idle=values)
 
-    def add_to(self, losses: dict[str, Any], values: dict[str, Tensor]) -> None:
-        """Add ``values`` to the student's own ``losses``; raise ValueError if a name is taken."""
+    def add_to(
+        self, losses: dict[str, Any], values: dict[str, Tensor], student: nn.Module
+    ) -> dict[str, Any]:
+        """Join the student's own losses and ``values``; raise ValueError if a name is taken."""
         if taken := losses.keys() & values.keys():
             argument = 'distill_features' if taken & set(self.features or ()) else 'distill_losses'
             raise ArgumentError(
                 f"{argument} has {', '.join(sorted(taken))}, a name that the student's own losses "
                 'use. Give the entry another name that contains "loss".'
             )
-        losses.update(values)
+        return self.guard.settle({**losses, **values}, student)
 
 
 def _checked_values(values: dict[str, Tensor]) -> list[Checked]:

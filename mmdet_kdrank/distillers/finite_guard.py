@@ -72,11 +72,11 @@ def weight_fault(model: nn.Module, side: Side) -> Fault | None:
 class FiniteGuard:
     """Stops at values that are not finite, or leaves them out and counts.
 
-    With ``'skip'``, a fault in the teacher's values or in a distillation loss sets the distillation
-    losses of that head, or those on features, to 0 in this iteration. A fault in the student's
-    values sets all losses to 0, because the student's own losses use the same values. Momentum and
-    weight decay still update the weights then. Every skip logs a warning. Weights that are not
-    finite always stop the run, because no later iteration could be finite.
+    With ``'skip'``, a fault in the teacher's values or in a distillation loss concerns that head, or
+    the features. Their distillation losses are 0 in this iteration. A fault in the student's values
+    sets all losses to 0, because the student's own losses use the same values. Momentum and weight
+    decay still update the weights then. Every skip logs a warning. Weights that are not finite
+    always stop the run, because no later iteration could be finite.
 
     All ranks check together, and all raise if one stops. So no rank updates its weights, and none
     waits for gradients that do not come. Skipping concerns the rank with the fault alone.

@@ -12,7 +12,7 @@ from mmdet_kdrank.errors import ArgumentTypeError
 
 
 def assert_nothing_lost(config: str) -> None:
-    """Refuse a config whose distiller drops what the class of its base config overrides.
+    """Refuse a config whose distiller drops overrides of the class of its base config.
 
     A detector only sees its own arguments. The class of the base config is only in the files, so
     this check is for tools that get a config file.

@@ -13,7 +13,7 @@ from mmdet_kdrank.errors import ArgumentError, ArgumentTypeError
 
 @dataclass(frozen=True)
 class ClassOutput:
-    """The class part of what a head's ``forward`` returns.
+    """The class part of the result of a head's ``forward``.
 
     Args:
         activation: ``'softmax'`` or ``'sigmoid'``: how the head turns logits into scores.

@@ -24,7 +24,7 @@ def _roi_head(head: nn.Module) -> ClassOutput:
     """Class logits, the background last; some losses have their own number of channels."""
     loss = head.loss_cls
     if isinstance(loss, SeesawLoss):
-        # Two logits of another softmax follow, which tell objects from background.
+        # Two logits of another softmax follow, which separate objects from background.
         return ClassOutput('softmax', head.num_classes, background=False, extra=2)
     channels = head.num_classes + 1
     if getattr(loss, 'custom_cls_channels', False):
@@ -130,7 +130,7 @@ _REASONS: dict[type, str] = {
     detectors.RPN: _REGIONS,
     detectors.CrowdDet: _INSTANCES,
     detectors.Detectron2Wrapper: "it is Detectron2's, not MMDetection's",
-    BaseReID: 'it tells persons apart on cropped images, and has no RoIs or anchors',
+    BaseReID: 'it distinguishes persons on cropped images, and has no RoIs or anchors',
     BaseMOTModel: 'it is a tracker; distil the detector inside with a config of its own',
 }
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 from mmdet.registry import DATASETS, MODELS
-from mmengine.config import Config, ConfigDict
+from mmengine.config import Config
 from mmengine.dist import all_gather_object, get_rank, get_world_size
 from mmengine.hub import get_config
 from mmengine.registry import DefaultScope
@@ -96,43 +96,37 @@ class TeacherSource:
         """
         setting = f'teacher.config ({_shortened(self.config)})'
         with blamed_on(setting, 'Correct the name or the file.'):
-            config, published = self._read_config()
-        model_config = config.model
-        checkpoint_path = published if self.checkpoint == 'auto' else self.checkpoint
+            config = self._read_config()
+            path = self._published() if self.checkpoint == 'auto' else self.checkpoint
         scope = config.get('default_scope', 'mmdet')
         unbuilt = blamed_on(setting, 'Give the config that the checkpoint was made with.')
         with unbuilt, kept_random_states(), DefaultScope.overwrite_default_scope(scope):
-            model = MODELS.build(model_config)
+            model = MODELS.build(config.model)
             names = _dataset_classes(config)
         # Imported here: evaluation builds no teacher.
         from mmdet_kdrank.checkpoints.loading import load_checkpoint
 
-        checkpoint = load_checkpoint(checkpoint_path)
-        _load_strictly(model, checkpoint, checkpoint_path, _shortened(self.config))
+        checkpoint = load_checkpoint(path)
+        _load_strictly(model, checkpoint, path, _shortened(self.config))
         model.requires_grad_(False).eval()
-        classes = _meta_classes(checkpoint, checkpoint_path) or names
-        return Teacher(model, classes, checkpoint_path, self.channels_last)
+        classes = _meta_classes(checkpoint, path) or names
+        return Teacher(model, classes, path, self.channels_last)
 
-    def _read_config(self) -> tuple[ConfigDict, str | None]:
+    def _read_config(self) -> Config:
         if not isinstance(self.config, str):
-            config, published = Config(dict(model=self.config)), None
-        elif self._in_package():
-            config, published = self._read_package_config()
+            config = Config(dict(model=self.config))
         else:
-            config, published = Config.fromfile(self.config), None
+            config = get_config(self.config) if self._in_package() else Config.fromfile(self.config)
         if 'type' not in config.get('model', {}):
             raise ArgumentError(
-                'it has no model with a type: give a '
-                "detector's config file, an mmdet:: name, or the config dict of the model itself."
+                "it has no model with a type: give a detector's config file, an mmdet:: name, or "
+                'the config dict of the model itself.'
             )
-        return config, published
+        return config
 
-    def _read_package_config(self) -> tuple[Config, str | None]:
-        config = get_config(self.config)
-        if self.checkpoint != 'auto':
-            return config, None
+    def _published(self) -> str:
         try:
-            return config, get_config(self.config, pretrained=True).model_path
+            return get_config(self.config, pretrained=True).model_path
         except (AssertionError, AttributeError) as error:
             raise ArgumentError(
                 f"teacher.checkpoint='auto': the model index publishes no weights for "
@@ -184,12 +178,6 @@ def load_on_all_ranks(source: TeacherSource) -> Teacher:
     """Load the teacher on every rank, or on none.
 
     On each machine one process loads first, so that a URL is fetched once there.
-
-    Args:
-        source: Where the teacher comes from.
-
-    Returns:
-        This rank's own copy.
 
     Raises:
         Exception: If ``source.load()`` raises it on this rank.

@@ -104,14 +104,17 @@ def test_one_column_is_refused():
 
 def test_losses_are_added_under_names_that_are_free():
     value = torch.ones(())
+    student = MODELS['student']
     losses = dict(loss_cls=value)
-    terms().add_to(losses, dict(loss_rank=value))
-    assert set(losses) == {'loss_cls', 'loss_rank'}
+    assert terms().add_to(losses, dict(loss_rank=value), student).keys() == {
+        'loss_cls',
+        'loss_rank',
+    }
     with pytest.raises(ValueError, match=r"distill_losses has loss_cls, a name .* student's own"):
-        terms().add_to(losses, dict(loss_cls=value))
+        terms().add_to(losses, dict(loss_cls=value), student)
     mimic = dict(loss_cls=dict(type='PKDLoss'))
     with pytest.raises(ValueError, match='distill_features has loss_cls'):
-        terms(features=mimic).add_to(losses, dict(loss_cls=value))
+        terms(features=mimic).add_to(losses, dict(loss_cls=value), student)
 
 
 def test_a_name_in_both_arguments_is_refused():
@@ -133,6 +136,6 @@ def test_nan_of_the_teacher_stops_or_skips_that_head_alone():
     assert all(torch.equal(values[name], value) for name, value in expected.items())
     values['s0.loss_rank'].backward()
     assert not broken.samples.student.grad.any()
-    settled = distill_terms.guard.settle(values, MODELS['student'])
+    settled = distill_terms.add_to({}, values, MODELS['student'])
     assert settled['distill_nonfinite'] == 1
     assert settled['s1.loss_rank'] > 0
