@@ -72,7 +72,7 @@ def weight_fault(model: nn.Module, side: Side) -> Fault | None:
 class FiniteGuard:
     """Stops at values that are not finite, or leaves them out and counts.
 
-    With ``'skip'``, a fault in the teacher's values or in a distillation loss concerns that head, or
+    With ``'skip'``, a fault in the teacher's values or in a distillation loss concerns that head or
     the features. Their distillation losses are 0 in this iteration. A fault in the student's values
     sets all losses to 0, because the student's own losses use the same values. Momentum and weight
     decay still update the weights then. Every skip logs a warning. Weights that are not finite
