@@ -11,11 +11,10 @@ from tests.coverage_table import COVERED_BY
 ROOT = Path(__file__).parents[1]
 PACKAGE, TESTS = ROOT / 'mmdet_kdrank', ROOT / 'tests'
 MODULES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob('*.py'))
-# Plans are configs.
 RESEARCH = sorted(
     path.relative_to(ROOT).as_posix()
     for path in ROOT.glob('experiments/*/**/*.py')
-    if 'plans' not in path.parts
+    if {'plans', 'configs'}.isdisjoint(path.parts)
 )
 TESTED = [name for name in MODULES + RESEARCH if not name.endswith('__init__.py')]
 # What a folder has one of, whatever it is about.

@@ -1,0 +1,7 @@
+_base_ = './_base_/quarter.py'
+_config = 'experiments/photographs/configs/faster-rcnn_{}.py'
+teacher = dict(config=_config.format('lite2'))
+variants = {
+    'alone': dict(config=_config.format('lite0')),
+    **{kind: dict(config=_config.format(f'lite2-lite0_{kind}')) for kind in ('kd', 'kd-rank')},
+}
