@@ -23,6 +23,7 @@ from mmdet_kdrank.hooks.resilience.stop_request import Stopped
 
 SKIP_CHECK = '--skip-data-check'
 CHECK_ALL_IMAGES = '--check-all-images'
+CHECKED = {'train.py': {}, 'test.py': dict(splits=('test',), test_needed=True)}
 TENSORBOARD = 'visualizer.type=DetTensorboardVisualizer'
 VERIFY_TEACHER = 'default_hooks.verify_teacher.type=VerifyTeacherHook'
 # MMEngine's own wrapper, without a GPU.
@@ -33,7 +34,7 @@ def run_mmdet_tool(name: str) -> None:
     """Run one of MMDetection's tools in this process, on this process's arguments.
 
     Three flags are this package's own, and taken out: ``--tensorboard`` becomes a
-    ``--cfg-options`` entry; ``--skip-data-check`` leaves out what training begins with, on one
+    ``--cfg-options`` entry; ``--skip-data-check`` leaves out what the tool begins with, on one
     process of all: :func:`~mmdet_kdrank.datasets.config_check.check_data`; ``--check-all-images``
     lets it load all images, not a sample. Under torchrun on a machine without a GPU the processes
     train on the CPU.
@@ -54,10 +55,10 @@ def run_mmdet_tool(name: str) -> None:
     read_config = cache(partial(_config_of, tool))
     if name == 'train.py':
         _refuse_lost_overrides(tool)
-        if first and SKIP_CHECK not in arguments:
-            check_data(read_config(), all_images=CHECK_ALL_IMAGES in arguments)
-        if verifies_teacher(read_config()):
-            sys.argv += ['--cfg-options', VERIFY_TEACHER]
+    if name in CHECKED and first and SKIP_CHECK not in arguments:
+        check_data(read_config(), CHECK_ALL_IMAGES in arguments, **CHECKED[name])
+    if name == 'train.py' and verifies_teacher(read_config()):
+        sys.argv += ['--cfg-options', VERIFY_TEACHER]
     sys.argv[1:] = join_cpu_ranks(sys.argv[1:], read_config)
     stopped = None
     try:

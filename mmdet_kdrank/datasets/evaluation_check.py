@@ -10,19 +10,23 @@ from mmdet_kdrank.datasets.coco_check import check_coco
 from mmdet_kdrank.errors import DataError
 
 
-def check_evaluated(ann_file: str | Path, classes: Sequence[str], masks: bool = False) -> None:
+def check_evaluated(
+    ann_file: str | Path, classes: Sequence[str], masks: bool = False, known: bool = False
+) -> None:
     """Refuse an annotation file that an evaluator cannot count from.
 
     Args:
         ann_file: Of a CocoMetric.
         classes: Of the data set that it evaluates.
         masks: Whether masks are evaluated.
+        known: Whether :func:`check_coco` has passed it already.
 
     Raises:
         FileNotFoundError: If it does not exist.
         ValueError: If an entry is faulty, ``iscrowd`` is missing, or an annotation has the id 0.
     """
-    check_coco(ann_file, classes, None, training=False)
+    if not known:
+        check_coco(ann_file, classes, None, training=False)
     content = read_annotations(Path(ann_file), False)
     annotations = content['annotations']
     # NumPy makes strings of all where one is a string, and no id matches.

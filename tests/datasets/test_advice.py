@@ -7,8 +7,14 @@ import json
 import warnings
 
 import pytest
+from mmcv.transforms import LoadImageFromFile
+from mmdet.datasets import CocoDataset
+from mmdet.evaluation import CocoMetric
+from mmdet.registry import DATASETS
+from torch.utils.data import DataLoader
 
 from mmdet_kdrank.datasets.config_check import check_data
+from mmdet_kdrank.datasets.image_check import evenly, name_image_errors
 from mmdet_kdrank.errors import DataError, KDRankError, MissingFileError
 from tests.datasets.made import PIPELINE, Data, dataset
 
@@ -46,12 +52,12 @@ def reverse(*splits):
     return change
 
 
-def number(first):
+def number(first, split='val'):
     def change(content):
         for index, annotation in enumerate(content['annotations']):
             annotation['id'] = first + index
 
-    return lambda data: data.change('val', change)
+    return lambda data: data.change(split, change)
 
 
 def rename(old, new):
@@ -323,10 +329,6 @@ def test_files_that_are_joined_may_each_lack_the_last_class(data):
 
 
 def test_classes_instead_of_names(data):
-    from mmcv.transforms import LoadImageFromFile
-    from mmdet.datasets import CocoDataset
-    from mmdet.evaluation import CocoMetric
-
     data.set('train', type=CocoDataset, pipeline=[dict(type=LoadImageFromFile), *PIPELINE[1:]])
     data.config['val_evaluator']['type'] = CocoMetric
     check_data(data.read())
@@ -336,3 +338,34 @@ def test_classes_instead_of_names(data):
     (data.folder / 'images/a.jpg').write_bytes(b'')
     with pytest.raises(DataError, match='zero bytes'):
         check_data(data.read())
+
+
+def test_all_images_or_a_sample(data, monkeypatch):
+    """The sample is evenly spread, and a flag takes all."""
+    assert list(evenly(5, 10)) == list(range(5)) and list(evenly(10, None)) == list(range(10))
+    assert list(evenly(10, 4)) == [0, 2, 5, 7]
+    monkeypatch.setattr('mmdet_kdrank.datasets.config_check.SAMPLE', 1)
+    (data.folder / 'images/sub/b.jpg').write_bytes(b'')
+    check_data(data.read())
+    with pytest.raises(DataError, match='sub/b.jpg has zero bytes'):
+        check_data(data.read(), all_images=True)
+
+
+@pytest.mark.parametrize('workers', [0, 1])
+def test_a_run_names_the_image_that_fails(data, monkeypatch, workers):
+    """Also where a worker loads it, after the sample has missed it."""
+    monkeypatch.setattr(LoadImageFromFile, 'transform', LoadImageFromFile.transform)
+    name_image_errors()
+    (data.folder / 'images/a.jpg').write_bytes(b'')
+    config = data.read().train_dataloader.dataset
+    images = DataLoader(DATASETS.build(config), num_workers=workers, collate_fn=list)
+    with pytest.raises(DataError, match='images/a.jpg has zero bytes. Copy it again'):
+        list(images)
+
+
+def test_the_test_tool_checks_its_set_alone(data):
+    (data.folder / 'train.json').unlink()
+    check_data(data.read(), splits=('test',))
+    number(0, 'test')(data)
+    with pytest.raises(DataError, match='test.json: an annotation has the id 0'):
+        check_data(data.read(), splits=('test',))
