@@ -20,6 +20,7 @@ from mmdet_kdrank.datasets.config_check import check_data
 from mmdet_kdrank.datasets.image_check import name_image_errors
 from mmdet_kdrank.distillers.lost_overrides import assert_nothing_lost
 from mmdet_kdrank.hooks.resilience.stop_request import Stopped
+from mmdet_kdrank.visualization import let_mlflow_take_all_names
 
 SKIP_CHECK = '--skip-data-check'
 CHECK_ALL_IMAGES = '--check-all-images'
@@ -50,6 +51,7 @@ def run_mmdet_tool(name: str) -> None:
     own = (SKIP_CHECK, CHECK_ALL_IMAGES)
     sys.argv[1:] = [argument for argument in arguments if argument not in own]
     name_image_errors()
+    let_mlflow_take_all_names()
     tool = str(Path(mmdet.__file__).parent / '.mim' / 'tools' / name)
     first = os.environ.get('RANK', os.environ.get('SLURM_PROCID', '0')) == '0'
     read_config = cache(partial(_config_of, tool))

@@ -1,11 +1,13 @@
-"""MMDetection's visualiser with TensorBoard as an additional backend."""
+"""MMDetection's visualiser with TensorBoard in addition, and names that MLflow takes."""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from mmdet.registry import VISUALIZERS
 from mmdet.visualization import DetLocalVisualizer
+from mmengine.visualization import MLflowVisBackend
 
 
 @VISUALIZERS.register_module()
@@ -30,3 +32,36 @@ class DetTensorboardVisualizer(DetLocalVisualizer):
     ) -> None:
         backends = [*(vis_backends or []), dict(type='TensorboardVisBackend')]
         super().__init__(name, vis_backends=backends, **kwargs)
+
+
+def mlflow_name(name: str) -> str:
+    """Replace what MLflow refuses in the name of a metric, such as a class name with ``|``.
+
+    Args:
+        name: As MMEngine logs it.
+
+    Returns:
+        Letters, digits and ``_-. /``; no part between slashes is empty or dots alone.
+
+    Example:
+        >>> mlflow_name('coco/a|b (c)_precision')
+        'coco/a_b _c__precision'
+    """
+    parts = re.sub(r'[^\w\-. /]', '_', name).split('/')
+    return '/'.join('_' if not part.strip('.') else part for part in parts)
+
+
+def let_mlflow_take_all_names() -> None:
+    """Let MMEngine's MLflow backend log metrics of any name; it would end the run at the first."""
+    log = MLflowVisBackend.add_scalars
+    if getattr(log, 'takes_all_names', False):
+        return
+
+    def add_scalars(
+        self: MLflowVisBackend, scalar_dict: dict, step: int = 0, *args: Any, **kwargs: Any
+    ) -> None:
+        named = {mlflow_name(name): value for name, value in scalar_dict.items()}
+        log(self, named, step, *args, **kwargs)
+
+    add_scalars.takes_all_names = True
+    MLflowVisBackend.add_scalars = add_scalars

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import os
+import warnings
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -133,7 +134,14 @@ def _fault_of(annotation: dict, categories: set) -> str:
     return ''
 
 
-def _check_files(ann_file: Path, folder: Path, images: Iterable[dict]) -> None:
+def _check_files(ann_file: Path, folder: Path, images: Collection[dict]) -> None:
+    shared = len(images) - len({image['file_name'] for image in images})
+    if shared:
+        warnings.warn(
+            f'Annotation file {ann_file}: {shared} images have the file_name of another, so one '
+            'file is loaded with the objects of several images.',
+            stacklevel=2,
+        )
     # One listing per folder: on a network file system, 100,000 single look-ups take minutes.
     listing: dict[str, set[str]] = {}
     for image in images:

@@ -289,6 +289,12 @@ def test_warnings_count_what_is_left_out(data):
     assert any('val.json: no object of the classes but crowds' in text for text in texts)
 
 
+def test_warns_of_a_file_that_serves_several_images(data):
+    data.change('train', lambda content: content['images'][1].update(file_name='a.jpg', height=48))
+    with pytest.warns(UserWarning, match='train.json: 1 images have the file_name of another'):
+        check_data(data.read())
+
+
 def test_warns_of_corners(data):
     data.each('train', bbox=[40, 20, 60, 40])
     with pytest.warns(UserWarning, match='2 of 2 boxes leave their image.*two corners'):
