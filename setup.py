@@ -65,7 +65,7 @@ setup(
         Extension(
             'mmdet_kdrank.ops._native',
             sources=[f'{CSRC}/native.c'],
-            depends=[f'{CSRC}/panel.h', f'{CSRC}/lanes.h'],
+            depends=[f'{CSRC}/{name}.h' for name in ('lanes', 'panel', 'steep')],
             extra_compile_args=['-O3', '-g0', '-pthread', '-Wno-psabi'],
             extra_link_args=['-pthread', '-ldl'],
             py_limited_api=True,

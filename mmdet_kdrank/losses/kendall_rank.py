@@ -41,7 +41,10 @@ class KendallRankLoss(LogitDistillLoss):
 
     Args:
         steepness: Slope of the surrogate at 0, per unit of logit (of standard deviation, if
-            ``standardize``).
+            ``standardize``). A steep surrogate needs precise logits. On random logits of standard
+            deviation 3 and 81 classes, rounding to bfloat16 changes the gradient by 0.2 % at 1, 3 %
+            at 10 and 36 % at 100; float16 by 5 % at 100. The loss computes in float32, but cannot
+            restore what autocast has rounded. At 10 or more, run the class head outside autocast.
         surrogate: ``'tanh'``, ``'algebraic'``, ``'erf'`` or ``'atan'``.
         form: ``'kendall'``, or ``'cosine'``, which is at its minimum when the logits agree.
         standardize: Scales both sides to zero mean and unit variance per row first, so the scale of

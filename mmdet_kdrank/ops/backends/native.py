@@ -1,5 +1,7 @@
 """Compiled for the CPU: the exponential identity, sixteen rows at a time, in ``ops/csrc``.
 
+Rows too steep for it are sorted, and only near pairs take a term of their own.
+
 The module is built with the package if there is a C compiler. It uses neither torch's code nor
 Python's unstable interface, so one build serves all versions of both.
 """

@@ -24,6 +24,20 @@ INLINE lanes select_lanes(ilanes mask, lanes a, lanes b) {
     return (lanes)((mask & (ilanes)a) | (~mask & (ilanes)b));
 }
 
+INLINE ilanes select_ints(ilanes mask, ilanes a, ilanes b) { return (mask & a) | (~mask & b); }
+
+INLINE int any_lane(ilanes mask) {
+    int32_t any = 0;
+    for (int l = 0; l < LANES; l++) any |= mask[l];
+    return any;
+}
+
+/* Whether k (high - low) lies within [least, most] in the lanes `used`; not so where it is NaN. */
+INLINE int within(lanes low, lanes high, float k, float least, float most, ilanes used) {
+    lanes range = k * (high - low);
+    return !any_lane(used & ~((range >= least) & (range <= most)));
+}
+
 INLINE lanes abs_lanes(lanes x) { return (lanes)((ilanes)x & 0x7fffffff); }
 
 /* -1, 0 or 1; 0 for NaN. */

@@ -12,7 +12,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#include "panel.h"
+#include "steep.h"
 
 typedef struct {
     const float *data;
@@ -31,6 +31,8 @@ typedef struct {
 
 /* k (max - min) up to which panel.h's exponentials hold. */
 static const float LARGEST_RANGE = 40.0f;
+/* From here on each cell of a row has a saturated pair, with the lowest or the highest. */
+static const float SATURATED_RANGE = 18.0f;
 
 /* Copies rows [first, first + count) into lanes; idle lanes and masked cells are harmless values.
  * Returns 0 where the row is finite, NaN where not. */
@@ -85,12 +87,17 @@ INLINE void dispatch_flags(panel *p, const task *x, variant v) {
     if (!norms && masked) add_variant(p, x->k, v);
 }
 
-INLINE void store(const lanes *from, float *to, int64_t first, int64_t count, int64_t columns) {
+/* To the columns whose indices are the low bits of `keys`, or in order. */
+INLINE void store(const lanes *from, const ilanes *keys, float *to, int64_t first, int64_t count,
+                  int64_t columns) {
+    const int32_t index = (1 << index_bits(columns)) - 1;
     for (int64_t c = 0; c < columns; c++)
-        for (int64_t l = 0; l < count; l++) to[(first + l) * columns + c] = from[c][l];
+        for (int64_t l = 0; l < count; l++)
+            to[(first + l) * columns + (keys ? keys[c][l] & index : c)] = from[c][l];
 }
 
-INLINE void run_panel(const task *x, panel *p, int64_t first, int64_t count) {
+INLINE void run_panel(const task *x, panel *p, steep_scratch *scratch, int64_t first,
+                      int64_t count) {
     if (x->mask)
         for (int64_t c = 0; c < x->columns; c++) {
             p->valid[c] = (lanes){0};
@@ -101,15 +108,32 @@ INLINE void run_panel(const task *x, panel *p, int64_t first, int64_t count) {
     lanes low_s, high_s, low_t, high_t;
     lanes broken = load(x, x->student, first, count, p->student, valid, &low_s, &high_s) +
                    load(x, x->teacher, first, count, p->teacher, valid, &low_t, &high_t);
-    int narrow = x->phi_student == PHI_TANH && x->phi_teacher == PHI_TANH;
-    for (int64_t l = 0; narrow && l < LANES; l++)
-        /* Not so where a range is NaN. */
-        narrow = broken[l] == 0 && x->k * (high_s[l] - low_s[l]) <= LARGEST_RANGE &&
-                 x->k * (high_t[l] - low_t[l]) <= LARGEST_RANGE;
-    if (narrow) {
+    const int soft = x->phi_student == PHI_TANH && x->phi_teacher == PHI_TANH;
+    const int norms = x->aa != NULL;
+    const float steepest = steepest_range(x->columns);
+    ilanes sound = broken == 0;
+    const int whole = !any_lane(~sound);
+    for (int64_t l = count; l < LANES; l++) sound[l] = 0;
+    /* The squares of a row without a saturated pair would be a small difference of large sums. */
+    const float least = norms ? SATURATED_RANGE : 0.0f;
+    const ilanes *order = NULL;
+    if (soft && whole && within(low_s, high_s, x->k, 0, LARGEST_RANGE, sound) &&
+        within(low_t, high_t, x->k, 0, LARGEST_RANGE, sound)) {
         exponentiate(p->student, x->columns, x->k, low_s, high_s);
         exponentiate(p->teacher, x->columns, x->k, low_t, high_t);
         dispatch_flags(p, x, (variant){EXPONENTIALS, PHI_TANH, PHI_TANH, 0, 0});
+    } else if (soft && x->columns <= MAX_STEEP_COLUMNS &&
+               within(low_s, high_s, x->k, least, steepest, sound) &&
+               within(low_t, high_t, x->k, least, steepest, sound)) {
+        for (int64_t c = 0; c < x->columns; c++)
+            scratch->used[c] =
+                select_lanes(sound, valid ? valid[c] : (lanes){0} + 1.0f, (lanes){0});
+        if (norms)
+            add_steep_pairs(p, scratch, x->k, low_s, high_s, low_t, high_t, 1);
+        else
+            add_steep_pairs(p, scratch, x->k, low_s, high_s, low_t, high_t, 0);
+        finish(p, x->k, (variant){LOGITS, PHI_TANH, PHI_TANH, norms, 0});
+        order = scratch->by_student;
     } else if (x->phi_student == PHI_SIGN) {
         dispatch_flags(p, x, (variant){LOGITS, PHI_SIGN, PHI_SIGN, 0, 0});
     } else if (x->phi_teacher == PHI_SIGN) {
@@ -122,27 +146,27 @@ INLINE void run_panel(const task *x, panel *p, int64_t first, int64_t count) {
         x->ab[first + l] = p->ab[l];
         if (x->aa) x->aa[first + l] = p->aa[l], x->bb[first + l] = p->bb[l];
     }
-    store(p->grad_ab, x->grad_ab, first, count, x->columns);
-    if (x->aa) store(p->grad_aa, x->grad_aa, first, count, x->columns);
+    store(p->grad_ab, order, x->grad_ab, first, count, x->columns);
+    if (x->aa) store(p->grad_aa, order, x->grad_aa, first, count, x->columns);
 }
 
 /* The same code for each instruction set; chosen when it runs, since a wheel travels. By hand:
  * target_clones is GCC's alone, and tells AMD's processors from Intel's in older versions of it. */
-typedef void runner(const task *, panel *, int64_t, int64_t);
+typedef void runner(const task *, panel *, steep_scratch *, int64_t, int64_t);
 
-static void run_plain(const task *x, panel *p, int64_t first, int64_t count) {
-    run_panel(x, p, first, count);
+static void run_plain(const task *x, panel *p, steep_scratch *s, int64_t first, int64_t count) {
+    run_panel(x, p, s, first, count);
 }
 
 #ifdef __x86_64__
-__attribute__((target("avx2,fma"))) static void run_avx2(const task *x, panel *p, int64_t first,
-                                                         int64_t count) {
-    run_panel(x, p, first, count);
+__attribute__((target("avx2,fma"))) static void run_avx2(const task *x, panel *p, steep_scratch *s,
+                                                         int64_t first, int64_t count) {
+    run_panel(x, p, s, first, count);
 }
 
 __attribute__((target("avx512f,avx512dq,avx512bw,avx512vl,fma"))) static void run_avx512(
-    const task *x, panel *p, int64_t first, int64_t count) {
-    run_panel(x, p, first, count);
+    const task *x, panel *p, steep_scratch *s, int64_t first, int64_t count) {
+    run_panel(x, p, s, first, count);
 }
 #endif
 
@@ -172,7 +196,8 @@ static void run_job(void *argument) {
     const task *x = j->task;
     const int64_t columns = x->columns;
     void *memory = NULL;
-    if (posix_memalign(&memory, sizeof(lanes), 5 * (size_t)columns * sizeof(lanes))) {
+    if (posix_memalign(&memory, sizeof(lanes),
+                       (5 + STEEP_VECTORS) * (size_t)columns * sizeof(lanes))) {
         __atomic_store_n(&j->failed, 1, __ATOMIC_RELAXED);
         return;
     }
@@ -183,10 +208,11 @@ static void run_job(void *argument) {
                .valid = buffer + 2 * columns,
                .grad_ab = buffer + 3 * columns,
                .grad_aa = buffer + 4 * columns};
+    steep_scratch scratch = steep_scratch_at(buffer + 5 * columns, columns);
     runner *run = widest(x->instructions);
     int64_t first;
     while ((first = __atomic_fetch_add(&j->next, LANES, __ATOMIC_RELAXED)) < x->rows)
-        run(x, &p, first, x->rows - first < LANES ? x->rows - first : LANES);
+        run(x, &p, &scratch, first, x->rows - first < LANES ? x->rows - first : LANES);
     free(memory);
 }
 

@@ -10,7 +10,8 @@
  *
  * so that the derivative of class i is 4 k p_i sum_j p_j w_ij, and that of class j the same with the
  * other sign. The powers of p that occur lie in [e^-80, e^80] for k (max - min) <= 40 on each side.
- * Past that, where float32 ends at e^88, each pair takes its own exponential.
+ * Past that, where float32 ends at e^88, steep.h sorts the rows. What it refuses (the widest ranges,
+ * and the sign on one side) takes an exponential a pair.
  *
  * Rows that are not finite are marked by the caller.
  */
