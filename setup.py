@@ -1,4 +1,4 @@
-"""Packaging; the version bounds are mmdet_kdrank/environment/versions.py's, as on import."""
+"""Packaging; the version bounds are mmdet_kdrank/environment/families.py's, as on import."""
 
 import re
 import runpy
@@ -9,7 +9,7 @@ from setuptools import Extension, find_packages, setup
 from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).parent
-BOUNDS = runpy.run_path(str(ROOT / 'mmdet_kdrank' / 'environment' / 'versions.py'))
+BOUNDS = runpy.run_path(str(ROOT / 'mmdet_kdrank' / 'environment' / 'families.py'))
 VERSION = re.search(
     r"__version__ = '(.+)'", (ROOT / 'mmdet_kdrank' / '__init__.py').read_text()
 ).group(1)
@@ -74,8 +74,13 @@ setup(
     ],
     options={'bdist_wheel': {'py_limited_api': 'cp310'}},
     python_requires=str(BOUNDS['PYTHON']).removeprefix('python'),
-    install_requires=[*map(str, BOUNDS['PACKAGES']), 'jinja2', 'matplotlib', 'scipy'],
+    # Neither family by name: both install the same modules, so pip would put one over the other.
+    install_requires=[*map(str, BOUNDS['SHARED'].values()), 'jinja2', 'matplotlib', 'scipy'],
     extras_require={
+        **{
+            family.name.lower(): [*map(str, family.bounds.values())]
+            for family in BOUNDS['FAMILIES']
+        },
         'demo': ['tensorboard'],
         'tests': ['hypothesis', 'pytest', 'pytest-xdist', 'scikit-learn'],
     },

@@ -27,26 +27,27 @@ def python_tag() -> str:
     return f'cp{sys.version_info.major}{sys.version_info.minor}'
 
 
-def wheel_key(mmcv: str, torch: str, variant: str) -> str:
+def wheel_key(requirement: str, torch: str, variant: str) -> str:
     """Return a key of everything that a wheel's binary interface depends on.
 
     pip's own cache ignores torch: it would install a wheel that was built for another torch.
 
     Example:
-        >>> wheel_key('2.1.0', '2.11.0+cu130', 'cpu').split('-', 1)[1]
+        >>> wheel_key('mmcv==2.1.0', '2.11.0+cu130', 'cpu').split('-', 1)[1]
         'torch2.11.0+cu130-mmcv2.1.0-cpu-x86_64'
     """
-    return f'{python_tag()}-torch{torch}-mmcv{mmcv}-{variant}-{platform.machine()}'
+    mmcv = requirement.replace('==', '')
+    return f'{python_tag()}-torch{torch}-{mmcv}-{variant}-{platform.machine()}'
 
 
 def finished_wheel(folder: Path) -> Path | None:
     """Return the wheel in a key's folder, or None before it is built."""
-    return next(iter(sorted(folder.glob('mmcv-*.whl'))), None)
+    return next(iter(sorted(folder.glob('*.whl'))), None)
 
 
-def likely_cached(mmcv: str, torch: str) -> bool:
+def likely_cached(requirement: str, torch: str) -> bool:
     """Return, before torch is installed, whether the cache has any wheel for it."""
-    pattern = f'{python_tag()}-torch{torch}*-mmcv{mmcv}-*-{platform.machine()}'
+    pattern = wheel_key(requirement, f'{torch}*', '*')
     return any(finished_wheel(folder) for folder in cache_dir().glob(pattern))
 
 
@@ -62,8 +63,7 @@ def obtain(venv: Path, requirement: str, torch: Torch, target: Target) -> Path:
     Raises:
         SetupError: No compiler, or the build failed.
     """
-    version = requirement.partition('==')[2]
-    folder = cache_dir() / wheel_key(version, torch.version, target.variant)
+    folder = cache_dir() / wheel_key(requirement, torch.version, target.variant)
     with exclusive(
         folder.with_name(f'{folder.name}.lock'),
         'mmcv: another set-up builds this wheel; waiting for it',
@@ -85,10 +85,10 @@ def _unpacked_source(venv: Path, requirement: str, folder: Path) -> Path:
     print(f'mmcv: fetching the source of {requirement}', flush=True)
     # Without isolation: mmcv's setup.py imports pkg_resources, which new setuptools do not have.
     pip.pip(
-        venv, 'download', '--quiet', '--no-deps', '--no-build-isolation', '--no-binary=mmcv',
-        f'--dest={download}', requirement,
+        venv, 'download', '--quiet', '--no-deps', '--no-build-isolation',
+        f'--no-binary={requirement.partition("==")[0]}', f'--dest={download}', requirement,
     )  # fmt: skip
-    archive = next(download.glob('mmcv-*.tar.gz'))
+    archive = next(download.glob('*.tar.gz'))
     with tarfile.open(archive) as tar:
         tar.extractall(download)
     # Renamed last, so that a folder of that name is always whole.
@@ -124,7 +124,7 @@ def _build(venv: Path, source: Path, folder: Path, target: Target) -> Path:
         log,
         BuildProgress(total),
     )
-    wheels = list((source / 'dist').glob('mmcv-*.whl'))
+    wheels = list((source / 'dist').glob('*.whl'))
     if status or not wheels:
         raise SetupError(_failure(log))
     wheel = folder / wheels[0].name

@@ -4,7 +4,7 @@ import hashlib
 import re
 from pathlib import Path
 
-STACKS = ('modern', 'classic')
+STACKS = ('modern', 'classic', 'onedl')
 
 
 def requirement_files(root: Path, stack: str) -> list[Path]:
@@ -12,9 +12,15 @@ def requirement_files(root: Path, stack: str) -> list[Path]:
     return [root / 'requirements' / f'{name}.txt' for name in (stack, 'tests', 'lint')]
 
 
-def mmcv_requirement(root: Path) -> str:
-    """Return mmcv's pin as pip takes it, such as `mmcv==2.1.0`."""
-    return f'mmcv=={pinned(root / "requirements" / "mmcv.txt", "mmcv")}'
+def mmcv_file(root: Path, stack: str) -> Path:
+    """Return the requirement file of the stack's mmcv, whose stem is the package's name."""
+    return root / 'requirements' / f'{"onedl-mmcv" if stack == "onedl" else "mmcv"}.txt'
+
+
+def mmcv_requirement(root: Path, stack: str) -> str:
+    """Return mmcv's pin as pip takes it, such as `mmcv==2.1.0` or `onedl-mmcv==2.3.6`."""
+    file = mmcv_file(root, stack)
+    return f'{file.stem}=={pinned(file, file.stem)}'
 
 
 def pinned(file: Path, package: str) -> str:
@@ -37,7 +43,7 @@ def fingerprint(root: Path, stack: str, python: str) -> str:
         A hexadecimal digest.
     """
     digest = hashlib.sha256(f'{root}\n{stack}\n{python}\n'.encode())
-    files = [*requirement_files(root, stack), root / 'requirements' / 'mmcv.txt', root / 'setup.py']
+    files = [*requirement_files(root, stack), mmcv_file(root, stack), root / 'setup.py']
     # The package is installed in place, except for its compiled module.
     files += sorted(root.glob('mmdet_kdrank/ops/csrc/*'))
     for file in files:

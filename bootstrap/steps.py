@@ -40,7 +40,7 @@ def set_up(root: Path, stack: str, venv: Path) -> None:
         create_venv(venv)
         _install_pins(root, stack, venv)
         fix_opencv(venv)
-        variant = _install_mmcv(root, venv)
+        variant = _install_mmcv(root, stack, venv)
         pip.pip(
             venv, 'install', '--quiet', '--no-deps', '--no-build-isolation', '--editable', str(root)
         )
@@ -59,7 +59,7 @@ def _complete(venv: Path, wanted: str) -> bool:
 def _preflight(root: Path, stack: str) -> None:
     """Refuse a missing compiler before gigabytes are downloaded."""
     torch = pinned(requirement_files(root, stack)[0], 'torch')
-    mmcv = mmcv_requirement(root).partition('==')[2]
+    mmcv = mmcv_requirement(root, stack)
     if not os.environ.get('MMCV_FIND_LINKS') and not mmcv_wheel.likely_cached(mmcv, torch):
         require_compiler('{}.{}'.format(*sys.version_info))
 
@@ -125,15 +125,14 @@ def fix_opencv(venv: Path) -> None:
     )
 
 
-def _install_mmcv(root: Path, venv: Path) -> str:
-    requirement = mmcv_requirement(root)
+def _install_mmcv(root: Path, stack: str, venv: Path) -> str:
+    requirement = mmcv_requirement(root, stack)
     links = os.environ.get('MMCV_FIND_LINKS')
     # --force-reinstall: the same version may be installed, but built for another torch.
     install = ('install', '--quiet', '--no-deps', '--force-reinstall')
     if links:
-        pip.pip(
-            venv, *install, '--no-index', '--only-binary=mmcv', f'--find-links={links}', requirement
-        )
+        built_only = f'--only-binary={requirement.partition("==")[0]}'
+        pip.pip(venv, *install, '--no-index', built_only, f'--find-links={links}', requirement)
         return 'given'
     torch = installed_torch(venv)
     target = choose_target(

@@ -29,11 +29,8 @@ def examine(facts: Facts) -> tuple[list[str], int]:
 def summary(facts: Facts, faults: int) -> str:
     """Return the closing line."""
     device = 'no CUDA device' if 'CUDA' in facts.errors else 'CUDA'
-    stack = ', '.join(
-        f'{name} {facts.versions[name]}'
-        for name in ('torch', 'mmcv', 'mmdet')
-        if name in facts.versions
-    )
+    names = ('torch', *(facts.family.bounds[module].package for module in ('mmcv', 'mmdet')))
+    stack = ', '.join(f'{name} {facts.versions[name]}' for name in names if name in facts.versions)
     return f'{"sound" if not faults else f"{faults} fault(s)"}: {stack or "no stack"}, {device}'
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import mmdet_kdrank
 from experiments.survey.outcome import Outcome
+from mmdet_kdrank.environment.versions import module_versions
 from mmdet_kdrank.files.fingerprint import fingerprint
 
 PACKAGE = Path(mmdet_kdrank.__file__).parent
@@ -36,7 +37,7 @@ class Journal:
         self.origin = {
             'date': datetime.now(timezone.utc).date().isoformat(),
             'torch': metadata.version('torch'),
-            'mmdet': metadata.version('mmdet'),
+            'mmdet': module_versions()['mmdet'],
             'package': f'{mmdet_kdrank.__version__}, sources {sources_digest()}',
         }
         self._tried: dict[str, dict] = {}

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from mmengine.logging import HistoryBuffer
+from mmengine.runner import checkpoint as mmengine_checkpoint
 
 from mmdet_kdrank.checkpoints.stand_ins import (
     StoredArray,
@@ -16,7 +17,7 @@ from mmdet_kdrank.checkpoints.stand_ins import (
     number_dtype,
     refuse,
 )
-from mmdet_kdrank.environment.versions import release
+from mmdet_kdrank.environment.families import release
 
 # From torch 2.6 on, torch.load refuses by default every name that is not on its allow-list.
 SAFE_BY_DEFAULT = release(torch.__version__) >= (2, 6)
@@ -94,7 +95,7 @@ def allowed_names() -> dict[str, Any]:
 
 
 def allow_mmengine_checkpoints() -> None:
-    """Let `torch.load` read MMEngine's own checkpoints while it still refuses code.
+    """Let `torch.load` read MMEngine's own checkpoints while it, and MMEngine, still refuse code.
 
     A name that is on torch's list already keeps its meaning. Before torch 2.6, `torch.load` refuses
     nothing by default and has no such list, so nothing is changed.
@@ -108,3 +109,6 @@ def allow_mmengine_checkpoints() -> None:
         torch.serialization.add_safe_globals(
             [(value, name) for name, value in allowed_names().items() if name not in listed_names]
         )
+        # OneDL's MMEngine loads without restrictions what torch.load has refused.
+        if hasattr(mmengine_checkpoint, '_safe_torch_load'):
+            mmengine_checkpoint._safe_torch_load = torch.load

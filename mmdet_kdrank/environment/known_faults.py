@@ -9,7 +9,6 @@ from collections.abc import Mapping
 
 from mmdet_kdrank.environment.versions import (
     IMPORT_CHECKS,
-    SETUP,
     Check,
     Facts,
     Fault,
@@ -43,11 +42,6 @@ for name, code in json.loads(sys.argv[1]).items():
         print("failed:" + json.dumps(traceback.format_exc()), flush=True)
 print("finished:", flush=True)
 """
-
-REBUILD = (
-    'reinstall mmcv compiled for this torch: `make setup`, or '
-    '`pip install --no-cache-dir --no-build-isolation --force-reinstall --no-deps mmcv==2.1.0`.'
-)
 
 
 def gather() -> Facts:
@@ -112,8 +106,8 @@ def numpy_and_triton(facts: Facts) -> Fault | None:
 
 
 def pkg_resources(facts: Facts) -> Fault | None:
-    """Return the fault of a setuptools without pkg_resources, which mmcv and mmengine import."""
-    if 'pkg_resources' not in facts.errors:
+    """Return the fault of a setuptools without the pkg_resources that OpenMMLab's mmcv imports."""
+    if 'pkg_resources' not in facts.errors or 'setuptools' not in facts.family.bounds:
         return None
     return Fault(
         f'pkg_resources cannot be imported: {last_line(facts.errors["pkg_resources"])}.',
@@ -133,25 +127,22 @@ def opencv(facts: Facts) -> Fault | None:
             'apt install libgl1 libglib2.0-0; Fedora: dnf install mesa-libGL glib2).'
         )
         return Fault(f'OpenCV lacks a system library: {last_line(text)}.', fix)
-    return Fault(f'OpenCV cannot be imported: {last_line(text)}.', SETUP)
+    return Fault(f'OpenCV cannot be imported: {last_line(text)}.', facts.family.setup)
 
 
 def torch_import(facts: Facts) -> Fault | None:
     """Return the fault of a torch that cannot be imported at all."""
     if 'torch' not in facts.errors:
         return None
-    return Fault(f'torch cannot be imported: {last_line(facts.errors["torch"])}.', SETUP)
+    return Fault(
+        f'torch cannot be imported: {last_line(facts.errors["torch"])}.', facts.family.setup
+    )
 
 
 def mmcv_ops(facts: Facts) -> Fault | None:
     """Return the fault of an mmcv without compiled ops, or with ops made for another torch."""
     text = facts.errors.get('mmcv._ext')
-    if (
-        text is None
-        or 'torch' in facts.errors
-        or 'pkg_resources' in facts.errors
-        or 'cv2' in facts.errors
-    ):
+    if text is None or 'torch' in facts.errors or pkg_resources(facts) or 'cv2' in facts.errors:
         return None
     if "No module named 'mmcv._ext'" in text:
         description = (
@@ -164,7 +155,18 @@ def mmcv_ops(facts: Facts) -> Fault | None:
         )
     else:
         description = f"mmcv's compiled ops cannot be imported: {last_line(text)}."
-    return Fault(description, REBUILD)
+    return Fault(description, _rebuild(facts))
+
+
+def _rebuild(facts: Facts) -> str:
+    bound = facts.family.bounds['mmcv']
+    version = facts.versions.get(bound.package)
+    requirement = f'{bound.package}=={version}' if version else f'"{bound}"'
+    return (
+        'reinstall mmcv compiled for this torch: '
+        f'`pip install --no-cache-dir --no-build-isolation --force-reinstall --no-deps '
+        f'{requirement}`, or {facts.family.setup}'
+    )
 
 
 def mmcv_cuda_ops(facts: Facts) -> Fault | None:
@@ -193,10 +195,12 @@ def triton(facts: Facts) -> Fault | None:
 
 def mmdet_import(facts: Facts) -> Fault | None:
     """Return the fault of an mmdet that fails for a reason that no other check names."""
-    others = {'torch', 'torchvision', 'pkg_resources', 'cv2', 'mmcv._ext'}
-    if 'mmdet' not in facts.errors or others & set(facts.errors):
+    others = {'torch', 'torchvision', 'cv2', 'mmcv._ext'}
+    if 'mmdet' not in facts.errors or others & set(facts.errors) or pkg_resources(facts):
         return None
-    return Fault(f'mmdet cannot be imported: {last_line(facts.errors["mmdet"])}.', SETUP)
+    return Fault(
+        f'mmdet cannot be imported: {last_line(facts.errors["mmdet"])}.', facts.family.setup
+    )
 
 
 def last_line(text: str) -> str:

@@ -1,78 +1,37 @@
-"""The version bounds, and the faults that package metadata alone shows.
+"""The faults that package metadata alone shows.
 
-The standard library alone is imported here: `setup.py` runs this file, and `import mmdet_kdrank`
-checks the versions before it imports anything that may be missing.
+The standard library alone is imported here: `import mmdet_kdrank` checks the versions before it
+imports anything that may be missing.
 """
 
 from __future__ import annotations
 
-import re
+import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import metadata
 from typing import NamedTuple
 
-SETUP = 'run `make setup` in the checkout, which installs the pinned versions into .venv.'
+from mmdet_kdrank.environment.families import (
+    FAMILIES,
+    MODULES,
+    PYTHON,
+    SHARED,
+    Family,
+    dotted,
+    release,
+)
+
+SKIP_CHECKS = 'MMDET_KDRANK_SKIP_CHECKS'
+"""The environment variable that, set to 1, leaves out the checks on import."""
+
 # From torch 2.1 with torchvision 0.16 on, torchvision's minor version is torch's plus 15.
 TORCHVISION_OFFSET = 15
 
 
 class EnvironmentFault(ImportError):
     """The package was imported in an environment where it cannot work."""
-
-
-class Bound(NamedTuple):
-    """A half-open range of versions.
-
-    Attributes:
-        package: The distribution's name.
-        minimum: First release that works.
-        below: First release that is known or expected to fail.
-    """
-
-    package: str
-    minimum: tuple[int, ...]
-    below: tuple[int, ...]
-
-    def admits(self, version: str) -> bool:
-        """Return whether a version lies within the bounds."""
-        return self.minimum <= release(version) < self.below
-
-    def __str__(self) -> str:
-        """Write the bound as pip takes it, such as `mmcv>=2.0.0,<2.2.0`."""
-        return f'{self.package}>={dotted(self.minimum)},<{dotted(self.below)}'
-
-
-def release(version: str) -> tuple[int, ...]:
-    """Return the release part of a version as numbers.
-
-    Example:
-        >>> release('2.11.0+cu130')
-        (2, 11, 0)
-    """
-    match = re.match(r'\d+(\.\d+)*', version)
-    return tuple(int(part) for part in match.group().split('.')) if match else ()
-
-
-def dotted(numbers: tuple[int, ...]) -> str:
-    """Write a release tuple with dots between its numbers."""
-    return '.'.join(str(number) for number in numbers)
-
-
-PYTHON = Bound('python', (3, 10), (3, 13))
-
-# The bounds of mmcv and mmengine are those that mmdet 3.3 sets itself.
-PACKAGES = (
-    Bound('torch', (2, 1), (3,)),
-    Bound('torchvision', (0, 16), (1,)),
-    Bound('numpy', (1, 24), (3,)),
-    Bound('mmengine', (0, 10), (1,)),
-    Bound('mmcv', (2, 0, 0), (2, 2, 0)),
-    Bound('mmdet', (3, 3, 0), (3, 4, 0)),
-    Bound('pycocotools', (2, 0), (3,)),
-    Bound('setuptools', (60,), (81,)),
-)
 
 
 @dataclass(frozen=True)
@@ -89,6 +48,16 @@ class Facts:
     python: tuple[int, ...]
     errors: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def families(self) -> list[Family]:
+        """The families of which a distribution is installed."""
+        return [family for family in FAMILIES if family.installed(self.versions)]
+
+    @property
+    def family(self) -> Family:
+        """The first installed family; without any, OpenMMLab's."""
+        return (self.families or FAMILIES)[0]
+
     def at_least(self, package: str, *minimum: int) -> bool:
         """Return whether a package is installed in this version or a newer one."""
         return package in self.versions and release(self.versions[package]) >= minimum
@@ -96,13 +65,29 @@ class Facts:
 
 def installed() -> Facts:
     """Return what package metadata shows: quick, and safe in any environment."""
+    bounds = [*SHARED.values(), *(b for family in FAMILIES for b in family.bounds.values())]
     versions = {}
-    for name in (*(bound.package for bound in PACKAGES), 'triton', 'opencv-python'):
+    for name in (*(bound.package for bound in bounds), 'triton', 'opencv-python'):
         try:
             versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
     return Facts(versions, tuple(sys.version_info[:3]))
+
+
+def module_versions() -> dict[str, str]:
+    """Return the versions of `mmengine`, `mmcv` and `mmdet`, as records of a run name them.
+
+    A package of another name than its module stands behind the version: `3.5.1
+    (onedl-mmdetection)`. A fork under an unknown name is `unknown`.
+    """
+    facts = installed()
+    versions = {}
+    for module in MODULES:
+        package = facts.family.bounds[module].package
+        version = facts.versions.get(package, 'unknown')
+        versions[module] = version if package == module else f'{version} ({package})'
+    return versions
 
 
 class Fault(NamedTuple):
@@ -138,7 +123,7 @@ def python_version(facts: Facts) -> Fault | None:
     if PYTHON.minimum <= facts.python[:2] < PYTHON.below:
         return None
     age = 'old' if facts.python < PYTHON.minimum else 'new'
-    reason = '' if age == 'old' else ' (mmcv 2.1 cannot be built there)'
+    reason = '' if age == 'old' else ' (mmcv 2.1 cannot be built there, onedl-mmcv was not tried)'
     return Fault(
         f'Python {dotted(facts.python)} is too {age}: >={dotted(PYTHON.minimum)},'
         f'<{dotted(PYTHON.below)} is needed{reason}.',
@@ -146,18 +131,58 @@ def python_version(facts: Facts) -> Fault | None:
     )
 
 
-def version_check(bound: Bound) -> Check:
-    """Build the check that a package is installed, within its bounds."""
+def one_family(facts: Facts) -> Fault | None:
+    """Return the fault of an environment with no MMDetection, or with parts of two families."""
+    families = facts.families
+    if len(families) == 1:
+        return None
+    if not families:
+        return Fault(
+            'no MMDetection is installed, neither by OpenMMLab (mmdet) nor by OneDL '
+            '(onedl-mmdetection).',
+            '`pip install "mmdet_kdrank[openmmlab]"` or `"mmdet_kdrank[onedl]"`; for a fork under '
+            f'another name, set {SKIP_CHECKS}=1.',
+        )
+    names = [name for family in families for name in family.installed(facts.versions)]
+    return Fault(
+        f'packages of two families are installed: {family_versions(facts)}. Both contain the same '
+        'modules, so files of one may have overwritten files of the other.',
+        f'`pip uninstall {" ".join(names)}`, and then install one family alone.',
+    )
+
+
+def family_versions(facts: Facts) -> str:
+    """Return the installed families with their versions, as messages name them."""
+    parts = []
+    for family in facts.families:
+        versions = family.installed(facts.versions).items()
+        numbers = ', '.join(' '.join(item) for item in versions)
+        parts.append(f"{family.name}'s {numbers}")
+    return ' and '.join(parts) or 'no MMDetection'
+
+
+def version_check(package: str) -> Check:
+    """Build the check that a package is installed, within its bounds.
+
+    Args:
+        package: A key of :data:`SHARED` or of a family's bounds.
+    """
 
     def probe(facts: Facts) -> Fault | None:
+        bound = {**SHARED, **facts.family.bounds}.get(package)
+        if bound is None or (package in MODULES and len(facts.families) > 1):
+            return None
         version = facts.versions.get(bound.package)
         if version is None:
-            return Fault(f'{bound.package} is not installed.', SETUP)
+            return Fault(f'{bound.package} is not installed.', facts.family.setup)
         if not bound.admits(version):
-            return Fault(f'{bound.package} {version} is installed, but {bound} is needed.', SETUP)
+            return Fault(
+                f'{bound.package} {version} is installed, but {bound} is needed.',
+                facts.family.setup,
+            )
         return None
 
-    return Check(f'{bound.package} version', probe)
+    return Check(f'{package} version', probe)
 
 
 def numpy_and_torch(facts: Facts) -> Fault | None:
@@ -194,7 +219,8 @@ def torchvision_and_torch(facts: Facts) -> Fault | None:
 
 IMPORT_CHECKS = (
     Check('Python', python_version),
-    *(version_check(bound) for bound in PACKAGES),
+    Check('one family', one_family),
+    *(version_check(package) for package in (*SHARED, *MODULES, 'setuptools')),
     Check('numpy with torch', numpy_and_torch),
     Check('torchvision with torch', torchvision_and_torch),
 )
@@ -204,13 +230,18 @@ IMPORT_CHECKS = (
 def require(facts: Facts) -> None:
     """Raise an error if the package cannot work with the installed versions.
 
+    Where :data:`SKIP_CHECKS` is set to 1, nothing is checked.
+
     Raises:
         EnvironmentFault: Names every fault in the doctor's words.
     """
+    if os.environ.get(SKIP_CHECKS) == '1':
+        return
     faults = [fault for check in IMPORT_CHECKS if (fault := check.probe(facts))]
     if faults:
         listed = '\n'.join(f'  - {fault}' for fault in faults)
         raise EnvironmentFault(
-            f'mmdet_kdrank does not work in this environment:\n{listed}\n'
-            'All checks: python -m mmdet_kdrank.doctor'
+            f'mmdet_kdrank does not work in this environment, which has {family_versions(facts)}:\n'
+            f'{listed}\nAll checks: python -m mmdet_kdrank.doctor. To import it all the same: '
+            f'{SKIP_CHECKS}=1'
         )

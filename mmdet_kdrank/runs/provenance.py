@@ -12,7 +12,9 @@ from pathlib import Path
 
 import torch
 
-_PACKAGES = ('torchvision', 'mmcv', 'mmengine', 'mmdet', 'numpy', 'pycocotools')
+from mmdet_kdrank.environment.versions import module_versions
+
+_PACKAGES = ('torchvision', 'numpy', 'pycocotools')
 _ROOT = Path(__file__).resolve().parents[2]
 _SOURCES = ('mmdet_kdrank', 'configs', 'tools')
 
@@ -52,6 +54,7 @@ def provenance() -> dict:
             'mmdet_kdrank': __version__,
             'torch': torch.__version__,  # with its build, e.g. +cu130
             **{name: metadata.version(name) for name in _PACKAGES},
+            **module_versions(),
         },
     }
 

@@ -36,14 +36,15 @@ def venv(tmp_path, monkeypatch):
     def download(venv, *args):
         folder = next(arg for arg in args if arg.startswith('--dest=')).removeprefix('--dest=')
         mmcv_wheel.Path(folder).mkdir(parents=True)
-        with tarfile.open(f'{folder}/mmcv-2.1.0.tar.gz', 'w:gz') as tar:
+        source = args[-1].replace('-', '_').replace('==', '-')
+        with tarfile.open(f'{folder}/{source}.tar.gz', 'w:gz') as tar:
             for name, text in {
                 'setup.py': SETUP_PY,
                 'mmcv/ops/csrc/pytorch/a.cpp': '',
                 'mmcv/ops/csrc/pytorch/cpu/b.cpp': '',
                 'mmcv/ops/csrc/pytorch/cuda/c.cu': '',
             }.items():
-                info = tarfile.TarInfo(f'mmcv-2.1.0/{name}')
+                info = tarfile.TarInfo(f'{source}/{name}')
                 info.size = len(text)
                 tar.addfile(info, io.BytesIO(text.encode()))
 
@@ -51,20 +52,21 @@ def venv(tmp_path, monkeypatch):
     return tmp_path / 'venv'
 
 
-def obtain(venv):
-    return mmcv_wheel.obtain(venv, 'mmcv==2.1.0', TORCH, CPU)
+def obtain(venv, requirement='mmcv==2.1.0'):
+    return mmcv_wheel.obtain(venv, requirement, TORCH, CPU)
 
 
-def test_wheel_is_built_once(venv, capsys):
-    wheel = obtain(venv)
+@pytest.mark.parametrize('name', ['mmcv', 'onedl-mmcv'])
+def test_wheel_is_built_once(name, venv, capsys):
+    wheel = obtain(venv, f'{name}==2.1.0')
     assert wheel.read_text() == 'wheel'
     assert wheel.parent.name.startswith(
-        f'{mmcv_wheel.python_tag()}-torch2.11.0+cu130-mmcv2.1.0-cpu'
+        f'{mmcv_wheel.python_tag()}-torch2.11.0+cu130-{name}2.1.0-cpu'
     )
     out = capsys.readouterr().out
     assert 'compiling 2 files' in out and '[2/2] files compiled' in out
     assert not (wheel.parent / 'source').exists()
-    assert obtain(venv) == wheel
+    assert obtain(venv, f'{name}==2.1.0') == wheel
     assert capsys.readouterr().out == ''
 
 
@@ -78,19 +80,20 @@ def test_failure_shows_the_error_and_keeps_what_was_compiled(venv, monkeypatch):
 
 
 def test_cached_wheel_is_found_before_torch_is_there(venv):
-    assert not mmcv_wheel.likely_cached('2.1.0', '2.11.0')
+    assert not mmcv_wheel.likely_cached('mmcv==2.1.0', '2.11.0')
     obtain(venv)
-    assert mmcv_wheel.likely_cached('2.1.0', '2.11.0')
-    assert not mmcv_wheel.likely_cached('2.1.0', '2.1.2')
+    assert mmcv_wheel.likely_cached('mmcv==2.1.0', '2.11.0')
+    assert not mmcv_wheel.likely_cached('mmcv==2.1.0', '2.1.2')
 
 
 def test_key_tells_apart_whatever_breaks_the_abi():
     keys = {
-        mmcv_wheel.wheel_key('2.1.0', torch, variant)
+        mmcv_wheel.wheel_key(requirement, torch, variant)
+        for requirement in ('mmcv==2.1.0', 'onedl-mmcv==2.1.0')
         for torch in ('2.1.2+cu121', '2.11.0+cu130', '2.11.0+cpu')
         for variant in ('cpu', 'cu130-9.0')
     }
-    assert len(keys) == 6
+    assert len(keys) == 12
 
 
 def test_cache_follows_xdg(monkeypatch, tmp_path):

@@ -7,8 +7,15 @@ from pathlib import Path
 import pytest
 
 from bootstrap import stamp
-from bootstrap.stacks import STACKS, fingerprint, mmcv_requirement, pinned, requirement_files
-from mmdet_kdrank.environment.versions import PACKAGES, release
+from bootstrap.stacks import (
+    STACKS,
+    fingerprint,
+    mmcv_file,
+    mmcv_requirement,
+    pinned,
+    requirement_files,
+)
+from mmdet_kdrank.environment.families import FAMILIES, SHARED, release
 
 ROOT = Path(__file__).parents[2]
 
@@ -24,8 +31,9 @@ def test_every_requirement_is_pinned(stack):
 @pytest.mark.parametrize('stack', STACKS)
 def test_pins_lie_within_the_packages_bounds(stack):
     file = requirement_files(ROOT, stack)[0]
-    for bound in PACKAGES:
-        where = ROOT / 'requirements' / 'mmcv.txt' if bound.package == 'mmcv' else file
+    bounds = {**SHARED, **FAMILIES[stack == 'onedl'].bounds}
+    for name, bound in bounds.items():
+        where = mmcv_file(ROOT, stack) if name == 'mmcv' else file
         assert bound.admits(pinned(where, bound.package)), bound
 
 
@@ -35,8 +43,11 @@ def test_classic_stays_below_numpy_2():
     assert release(pinned(file, 'opencv-python')) < (4, 12)
 
 
-def test_mmcv_is_apart():
-    assert re.fullmatch(r'mmcv==\d+\.\d+\.\d+', mmcv_requirement(ROOT))
+@pytest.mark.parametrize('stack', STACKS)
+def test_mmcv_is_apart(stack):
+    assert re.fullmatch(r'(onedl-)?mmcv==\d+\.\d+\.\d+', mmcv_requirement(ROOT, stack))
+    for file in requirement_files(ROOT, stack):
+        assert 'mmcv==' not in file.read_text()
 
 
 def test_unpinned_package_is_an_error(tmp_path):

@@ -23,6 +23,13 @@ MODERN = {
     'setuptools': '80.10.2',
     'triton': '3.6.0',
 }
+ONEDL = {
+    **{k: v for k, v in MODERN.items() if k not in ('mmengine', 'mmcv', 'mmdet')},
+    'onedl-mmengine': '0.10.12',
+    'onedl-mmcv': '2.3.6',
+    'onedl-mmdetection': '3.5.1',
+    'setuptools': '82.0.0',
+}
 ON_CPU = {'CUDA': 'AssertionError: no CUDA device', 'CUDA ops': 'AssertionError: without CUDA'}
 
 
@@ -45,10 +52,22 @@ def failed(*extra, **errors):
         make_facts(),
         make_facts(python=(3, 10, 13)),
         make_facts(CLASSIC, (3, 11, 7)),
+        make_facts(mmdet='3.1.0', mmcv='2.0.1'),
+        make_facts(ONEDL),
+        make_facts(ONEDL, setuptools=None, errors={**ON_CPU, 'pkg_resources': 'ImportError'}),
         make_facts(errors={}),
         make_facts(triton=None),
     ],
-    ids=['modern', 'oldest Python', 'classic', 'CUDA', 'CPU without Triton'],
+    ids=[
+        'modern',
+        'oldest Python',
+        'classic',
+        'oldest mmdet',
+        'OneDL',
+        'OneDL without pkg_resources',
+        'CUDA',
+        'CPU without Triton',
+    ],
 )
 def test_sound_stacks_have_no_fault(facts):
     assert faults(facts) == {}
@@ -70,10 +89,46 @@ KNOWN = {
         'make setup',
     ),
     'mmcv above bounds': (
-        make_facts(mmcv='2.2.0'),
+        make_facts(mmcv='2.3.0'),
         'mmcv version',
-        'mmcv 2.2.0 is installed, but mmcv>=2.0.0,<2.2.0 is needed',
+        'mmcv 2.3.0 is installed, but mmcv>=2.0.0,<2.3.0 is needed',
         'make setup',
+    ),
+    'OneDL too old': (
+        make_facts(ONEDL, **{'onedl-mmdetection': '3.4.7'}),
+        'mmdet version',
+        'onedl-mmdetection 3.4.7 is installed, but onedl-mmdetection>=3.5,<3.6 is needed',
+        'make setup STACK=onedl',
+    ),
+    'OneDL without mmcv': (
+        make_facts(ONEDL, **{'onedl-mmcv': None}),
+        'mmcv version',
+        'onedl-mmcv is not installed',
+        'make setup STACK=onedl',
+    ),
+    'OneDL with an old torch': (
+        make_facts(ONEDL, torch='2.3.1', torchvision='0.18.1'),
+        'torch version',
+        'torch>=2.4,<3 is needed',
+        'make setup STACK=onedl',
+    ),
+    'OneDL ABI': (
+        make_facts(ONEDL, errors=failed(('mmcv._ext', '_ext.so: undefined symbol: _ZN3c10'))),
+        'mmcv._ext',
+        'built for another torch (ABI mismatch)',
+        '--no-deps onedl-mmcv==2.3.6`, or run `make setup STACK=onedl`',
+    ),
+    'both families': (
+        make_facts({**MODERN, **ONEDL}, setuptools='80.10.2'),
+        'one family',
+        "OpenMMLab's mmengine 0.10.7, mmcv 2.1.0, mmdet 3.3.0 and OneDL's onedl-mmengine 0.10.12",
+        'pip uninstall mmengine mmcv mmdet onedl-mmengine onedl-mmcv onedl-mmdetection',
+    ),
+    'one package of the other family': (
+        make_facts(mmengine=None, **{'onedl-mmengine': '0.10.12'}),
+        'one family',
+        "OpenMMLab's mmcv 2.1.0, mmdet 3.3.0 and OneDL's onedl-mmengine 0.10.12",
+        'pip uninstall mmcv mmdet onedl-mmengine`',
     ),
     'mmcv 1': (make_facts(mmcv='1.7.2'), 'mmcv version', 'mmcv 1.7.2 is installed', 'make setup'),
     'numpy 2, old torch': (
@@ -200,12 +255,24 @@ def test_known_fault_has_name_and_fix(facts, check, description, fix):
 
 
 def test_import_uses_the_doctors_words():
-    facts = make_facts(mmcv='2.2.0', numpy=None)
-    with pytest.raises(EnvironmentFault) as info:
+    facts = make_facts(mmcv='2.3.0', numpy=None)
+    with pytest.raises(EnvironmentFault, match="has OpenMMLab's mmengine 0.10.7, mmcv") as info:
         require(facts)
     for fault in faults(facts).values():
         assert fault in str(info.value)
     require(make_facts())
+
+
+def test_checks_are_skipped_on_request(monkeypatch):
+    monkeypatch.setenv('MMDET_KDRANK_SKIP_CHECKS', '1')
+    require(Facts({}, (3, 9)))
+
+
+def test_no_family_is_a_fault_with_both_ways_out():
+    text = faults(Facts({'torch': '2.11.0'}, (3, 12), ON_CPU))['one family']
+    assert 'no MMDetection is installed' in text
+    assert 'mmdet_kdrank[openmmlab]' in text and '[onedl]' in text
+    assert 'MMDET_KDRANK_SKIP_CHECKS=1' in text
 
 
 def test_import_ignores_faults_that_do_not_break_the_package():

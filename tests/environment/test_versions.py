@@ -1,26 +1,30 @@
 import pytest
 
-from mmdet_kdrank.environment.versions import PACKAGES, Bound, Check, Fault, installed, release
-
-
-@pytest.mark.parametrize(
-    'version, admitted',
-    [('2.0.0rc4', True), ('2.1.0', True), ('2.1.99', True), ('2.2.0', False), ('1.9', False)],
-)
-def test_bounds_are_half_open(version, admitted):
-    assert Bound('mmcv', (2, 0, 0), (2, 2, 0)).admits(version) is admitted
-
-
-def test_release_of_odd_versions():
-    assert release('2.11.0+cu130') == (2, 11, 0)
-    assert release('0.26.0a0.git1') == (0, 26, 0)
-    assert release('unknown') == ()
+from mmdet_kdrank.environment import versions
+from mmdet_kdrank.environment.families import SHARED
+from mmdet_kdrank.environment.versions import Check, Fault, Facts, family_versions, installed
 
 
 def test_installed_reads_this_environment():
     facts = installed()
-    assert set(facts.versions) >= {bound.package for bound in PACKAGES}
+    assert len(facts.families) == 1
+    bounds = {**SHARED, **facts.family.bounds}.values()
+    assert set(facts.versions) >= {bound.package for bound in bounds}
+    assert family_versions(facts).startswith(f"{facts.family.name}'s ")
     assert facts.errors == {}
+
+
+@pytest.mark.parametrize(
+    'installed, recorded',
+    [
+        ({'mmdet': '3.3.0'}, '3.3.0'),
+        ({'onedl-mmdetection': '3.5.1'}, '3.5.1 (onedl-mmdetection)'),
+        ({}, 'unknown'),
+    ],
+)
+def test_records_name_the_package_behind_a_module(installed, recorded, monkeypatch):
+    monkeypatch.setattr(versions, 'installed', lambda: Facts(installed, (3, 12)))
+    assert versions.module_versions()['mmdet'] == recorded
 
 
 def test_fault_is_written_in_one_line_with_its_fix():
