@@ -77,10 +77,7 @@ setup(
     # Neither family by name: both install the same modules, so pip would put one over the other.
     install_requires=[*map(str, BOUNDS['SHARED'].values()), 'jinja2', 'matplotlib', 'scipy'],
     extras_require={
-        **{
-            family.name.lower(): [*map(str, family.bounds.values())]
-            for family in BOUNDS['FAMILIES']
-        },
+        **{family.name.lower(): family.requirements() for family in BOUNDS['FAMILIES']},
         'demo': ['tensorboard'],
         'tests': ['hypothesis', 'pytest', 'pytest-xdist', 'scikit-learn'],
     },

@@ -51,3 +51,14 @@ def test_drops_what_an_earlier_build_left(sdist, tmp_path):
     stale.touch()
     build(sdist, tmp_path)
     assert not stale.exists()
+
+
+def test_requires_neither_family_by_name(sdist):
+    text = (sdist / 'mmdet_kdrank.egg-info' / 'requires.txt').read_text()
+    always, *extras = text.split('\n\n[')
+    packages = {section.split(']')[0]: section for section in extras}
+    assert 'mm' not in always and 'numpy' in always and 'scipy' in always
+    assert 'mmdet<3.4.0,>=3.1.0' in packages['openmmlab']
+    assert 'onedl' not in packages['openmmlab']
+    assert 'onedl-mmdetection<3.6,>=3.5' in packages['onedl']
+    assert 'setuptools' not in packages['onedl'] and '\nmm' not in packages['onedl']

@@ -34,7 +34,8 @@ itself is under Apache-2.0 and contains none of them.
   container image.
 - certifi and tqdm are under MPL-2.0: free to use; changes to their own files would have to be
   published.
-- cuda-toolkit, an empty package that names others, states none.
+- cuda-toolkit, an empty package that names others, states none. onedl-mmengine names none in its
+  metadata; its wheel contains the text of Apache-2.0.
 - Wheels carry libraries under licences of their own, named in their `LICENSE*` files. OpenCV's
   carry FFmpeg and, except for the headless wheel, Qt 5, and shapely's GEOS (all LGPL 2.1). NumPy's
   and SciPy's carry GCC's Fortran runtime (GPL 3 with the runtime exception).

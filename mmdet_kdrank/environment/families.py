@@ -74,6 +74,12 @@ class Family(NamedTuple):
     setup: str
     bounds: Mapping[str, Bound]
 
+    def requirements(self) -> list[str]:
+        """Return the bounds as pip takes them, for the extra that installs this family."""
+        # mmdet 3.3 itself refuses mmcv 2.2, unless its check is changed by hand.
+        capped = ['mmcv<2.2'] if self.name == 'OpenMMLab' else []
+        return [*map(str, self.bounds.values()), *capped]
+
     def installed(self, versions: Mapping[str, str]) -> dict[str, str]:
         """Return the versions of its distributions that are installed."""
         names = [self.bounds[module].package for module in MODULES]

@@ -19,7 +19,7 @@ from mmengine.fileio.backends import prefix_to_backends
 from mmengine.hooks import EMAHook
 from mmengine.logging import HistoryBuffer
 from mmengine.model import BaseModel
-from mmengine.runner import Runner
+from mmengine.runner import CheckpointLoader, Runner
 from torch.utils.data import Dataset
 
 from mmdet_kdrank.checkpoints.detector_weights import detector_weights
@@ -171,15 +171,16 @@ def attacks(target):
 
 
 @pytest.mark.parametrize('name', list(attacks('x')))
-@pytest.mark.parametrize('through', ['load_checkpoint', 'torch.load'])
+@pytest.mark.parametrize('through', ['load_checkpoint', 'torch.load', 'MMEngine'])
 def test_code_is_refused(tmp_path, name, through):
-    if through == 'torch.load' and not SAFE_BY_DEFAULT:
+    if through != 'load_checkpoint' and not SAFE_BY_DEFAULT:
         pytest.skip('torch.load is left as it is before torch 2.6')
     target, file = tmp_path / 'created', tmp_path / 'attack.pth'
     torch.save(dict(state_dict={}, meta=attacks(target)[name]), file)
-    if through == 'torch.load':
+    others = {'torch.load': torch.load, 'MMEngine': CheckpointLoader.load_checkpoint}
+    if through in others:
         with pytest.raises(pickle.UnpicklingError):
-            torch.load(file, map_location='cpu')
+            others[through](str(file), map_location='cpu')
     else:
         with pytest.raises(CheckpointError, match='attack.pth was refused.*could run code'):
             load_checkpoint(file)

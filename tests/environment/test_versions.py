@@ -2,7 +2,7 @@ import pytest
 
 from mmdet_kdrank.environment import versions
 from mmdet_kdrank.environment.families import SHARED
-from mmdet_kdrank.environment.versions import Check, Fault, Facts, family_versions, installed
+from mmdet_kdrank.environment.versions import Check, Facts, Fault, family_versions, installed
 
 
 def test_installed_reads_this_environment():

@@ -93,3 +93,12 @@ def accepts(
 def best_dtype(backend: str) -> torch.dtype:
     """The widest dtype that a backend computes in."""
     return torch.float64 if accepts(backend) else torch.float32
+
+
+# Without a compiler the native backend refuses every call. Triton's interpreter takes a second for
+# what the others do in a millisecond.
+CPU_BACKENDS = sorted(
+    name
+    for name in set(BACKENDS) - {'triton'}
+    if any(accepts(name, dtype=dtype) for dtype in (torch.float64, torch.float32))
+)

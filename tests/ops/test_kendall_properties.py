@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from mmdet_kdrank.ops import BACKENDS, FORMS, SURROGATES, kendall_tau
+from mmdet_kdrank.ops import FORMS, SURROGATES, kendall_tau
 from tests.layouts import DTYPES, logits
-from tests.ops.oracle import SOFT, accepts, best_dtype
+from tests.ops.oracle import CPU_BACKENDS, SOFT, accepts, best_dtype
 
 few = settings(deadline=None, derandomize=True, max_examples=40)
 
@@ -24,8 +24,7 @@ def calls(draw, soft=False):
     student, teacher = (
         torch.from_numpy(draw(arrays(np.float64, shape, elements=eighths))) for _ in range(2)
     )
-    # Triton's interpreter takes a second for what the others do in a millisecond.
-    backend = draw(st.sampled_from(sorted(set(BACKENDS) - {'triton'})))
+    backend = draw(st.sampled_from(CPU_BACKENDS))
     dtype = best_dtype(backend)
     known = [
         name for name in (SOFT if soft else SURROGATES) if accepts(backend, 'cpu', dtype, name)
@@ -158,7 +157,7 @@ def any_calls(draw):
     mask = draw(st.none() | st.just(student) | st.just(teacher))
     if mask is not None:
         mask = mask > 0
-    backend = draw(st.sampled_from([*sorted(set(BACKENDS) - {'triton', 'reference'}), 'auto']))
+    backend = draw(st.sampled_from([*sorted(set(CPU_BACKENDS) - {'reference'}), 'auto']))
     exact = draw(st.booleans())
     known = [
         name for name in SOFT if backend == 'auto' or accepts(backend, 'cpu', dtype, name, exact)
