@@ -449,7 +449,8 @@ def test_forged_pointers_are_refused(tmp_path):
         [sys.executable, '-W', 'ignore', '-c', code, tmp_path], capture_output=True, text=True
     )
     assert result.returncode == 0, result.stderr
-    assert result.stdout.split() == ['True'] * (4 if SAFE_BY_DEFAULT else 2)
+    answers = [word for word in result.stdout.split() if word in ('True', 'False')]
+    assert answers == ['True'] * (4 if SAFE_BY_DEFAULT else 2)
 
 
 @pytest.mark.skipif(not SAFE_BY_DEFAULT, reason='torch has no allow-list before 2.6')
@@ -471,4 +472,5 @@ def test_what_others_have_allowed_stays():
 def test_importing_the_package_is_enough(trained):
     code = f'import torch, mmdet_kdrank; print(torch.load({str(trained[1])!r})["meta"]["iter"])'
     result = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)
-    assert result.stdout.strip() == '2', result.stderr
+    # OneDL's mmdet prints a line of its own on import.
+    assert result.stdout.splitlines()[-1:] == ['2'], result.stderr
