@@ -14,8 +14,6 @@ import sys
 import tempfile
 from pathlib import Path
 
-# The interpreter, which tests switch on, compiles nothing.
-os.environ['TRITON_INTERPRET'] = '0'
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.harness.rows import Row
@@ -28,6 +26,8 @@ def _compile(half: bool, norms: bool, block_i: int) -> bytes:
     Raises:
         RuntimeError: If there is no Triton, or an old one.
     """
+    # The interpreter, which tests switch on, compiles nothing.
+    os.environ['TRITON_INTERPRET'] = '0'
     try:
         import triton
         from triton.backends.compiler import GPUTarget

@@ -68,8 +68,7 @@ def _teacher_forward(model: nn.Module, images: Tensor, captured: Any) -> Call:
     @torch.no_grad()
     def two_stage() -> object:
         features = model.teacher_session.teacher.features(images)
-        rois = captured[0][0].rois
-        return model._teacher_logits(0, features, rois[:, 0], rois[:, 1:], context={})
+        return model._classify(features, [records[0].rois for records in captured])
 
     @torch.no_grad()
     def dense() -> object:

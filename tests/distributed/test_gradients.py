@@ -83,9 +83,9 @@ def test_losses_along_the_candidates_too(checkpoints, boxes):
 
 def local_normalisers(rank: int, *case) -> dict:
     # As it would be if each rank divided by its own count.
-    import mmdet_kdrank.distillers.base as base
+    import mmdet_kdrank.distillers.distill_terms as terms
 
-    base.global_avg_factor = lambda total, device: max(float(total), 1.0)
+    terms.global_avg_factor = lambda total, device: max(float(total), 1.0)
     return on_ranks(rank, *case)
 
 

@@ -37,5 +37,5 @@ def test_is_what_a_wrapper_holds(model):
 @pytest.mark.parametrize('wrap', [lambda model: model, Wrapped], ids=['bare', 'wrapped'])
 def test_another_model_is_refused_with_the_names_of_both(wrap):
     runner = SimpleNamespace(model=wrap(nn.Linear(1, 1)))
-    with pytest.raises(TypeError, match='DistillWeightHook works on .* model is a Linear.*set mod'):
+    with pytest.raises(TypeError, match='DistillWeightHook needs a .* model is a Linear.*set mod'):
         distiller(runner, HOOK)
