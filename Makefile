@@ -14,7 +14,7 @@ PYTEST := OMP_NUM_THREADS=1 $(PY) -m pytest -n auto --maxprocesses 8 --dist load
 help: ## List the commands.
 	@sed -n 's/^\([a-z-]*\): .*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
 	@echo
-	@echo 'STACK=modern|classic|onedl  the pinned versions (default modern)'
+	@echo 'STACK=modern|classic|onedl  the pinned versions (default modern; onedl is not built end to end yet)'
 	@echo 'PYTHON=PATH           the Python that builds the virtual environment'
 	@echo 'MMCV_FIND_LINKS=URL   take mmcv from this wheel index instead of compiling it'
 	@echo 'FORCE_CUDA=1|0        compile mmcv with its CUDA ops, or never'

@@ -41,10 +41,9 @@ class KendallRankLoss(LogitDistillLoss):
 
     Args:
         steepness: Slope of the surrogate at 0, per unit of logit (of standard deviation, if
-            ``standardize``). A steep surrogate needs precise logits. On random logits of standard
-            deviation 3 and 81 classes, rounding to bfloat16 changes the gradient by 0.2 % at 1, 3 %
-            at 10 and 36 % at 100; float16 by 5 % at 100. The loss computes in float32, but cannot
-            restore what autocast has rounded. At 10 or more, run the class head outside autocast.
+            ``standardize``). Steep surrogates need precise logits: bfloat16 changes the gradient at
+            random logits (deviation 3, 81 classes) by 0.2 % at 1, 3 % at 10 and 36 % at 100, and
+            float16 by 5 % at 100. From 10 on, run the class head outside autocast.
         surrogate: ``'tanh'``, ``'algebraic'``, ``'erf'`` or ``'atan'``.
         form: ``'kendall'``, or ``'cosine'``, which is at its minimum when the logits agree.
         standardize: Scales both sides to zero mean and unit variance per row first, so the scale of
@@ -53,9 +52,8 @@ class KendallRankLoss(LogitDistillLoss):
         loss_weight: Factor on the loss.
         exact_teacher: Uses the sign itself on the teacher's side.
         eps: Added to the cosine form's denominator; see :func:`mmdet_kdrank.ops.kendall_tau`.
-        standardize_eps: Added to the variance. A freshly initialised head has logits that differ by
-            about 1e-4. For these the default limits the amplification of the gradient to
-            1 / sqrt(1e-3) = 32.
+        standardize_eps: Added to the variance. For a freshly initialised head, whose logits differ
+            by 1e-4, it limits the amplification of the gradient to 1 / sqrt(1e-3) = 32.
         backend: Backend of :func:`mmdet_kdrank.ops.kendall_tau`.
         class_groups: Number of groups into which each call splits the classes at random. Classes
             are compared within their group, so the cost is divided by this number. For thousands of
