@@ -2,22 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from types import ModuleType
+from typing import Any
 
-from mmdet.models import dense_heads as dense
-from mmdet.models import detectors
+from mmdet import models
+from mmdet.models import dense_heads, roi_heads
 from mmdet.models.losses import SeesawLoss
-from mmdet.models.mot import BaseMOTModel
-from mmdet.models.reid import BaseReID
-from mmdet.models.roi_heads import bbox_heads as roi
-from mmdet.models.vis import Mask2FormerVideo
 from torch import nn
 
 from mmdet_kdrank.errors import ArgumentTypeError
 from mmdet_kdrank.heads.class_output import ClassOutput, declare_class_output
 
 
-@declare_class_output(
+class _Classes:
+    """The classes of a module by name; None for one that this version of MMDetection lacks."""
+
+    def __init__(self, module: ModuleType | None) -> None:
+        self._module = module
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._module, name, None)
+
+
+dense = _Classes(dense_heads)
+roi = _Classes(roi_heads.bbox_heads)
+detectors = _Classes(models.detectors)
+trackers, reid, video = (_Classes(getattr(models, name, None)) for name in ('mot', 'reid', 'vis'))
+
+
+def _declare(*head_types: type | None) -> Callable:
+    return declare_class_output(*(kind for kind in head_types if kind is not None))
+
+
+@_declare(
     roi.BBoxHead, roi.ConvFCBBoxHead, roi.DoubleConvFCBBoxHead, roi.SABLHead, roi.SCNetBBoxHead
 )
 def _roi_head(head: nn.Module) -> ClassOutput:
@@ -39,7 +58,7 @@ def _roi_head(head: nn.Module) -> ClassOutput:
     return ClassOutput(activation, head.num_classes, background=channels > head.num_classes)
 
 
-@declare_class_output(
+@_declare(
     dense.ATSSHead,
     dense.AutoAssignHead,
     dense.CenterNetUpdateHead,
@@ -66,14 +85,12 @@ def _dense_logits(head: nn.Module) -> ClassOutput:
     return ClassOutput('softmax' if background else 'sigmoid', head.num_classes, background)
 
 
-@declare_class_output(
-    dense.RTMDetHead, dense.RTMDetInsHead, dense.RTMDetInsSepBNHead, dense.RTMDetSepBNHead
-)
+@_declare(dense.RTMDetHead, dense.RTMDetInsHead, dense.RTMDetInsSepBNHead, dense.RTMDetSepBNHead)
 def _dense_normalised_later(head: nn.Module) -> ClassOutput:
     return replace(_dense_logits(head), normalised_later=True)
 
 
-@declare_class_output(dense.TOODHead)
+@_declare(dense.TOODHead)
 def _dense_probabilities(head: nn.Module) -> ClassOutput:
     return ClassOutput(
         'sigmoid',
@@ -84,7 +101,7 @@ def _dense_probabilities(head: nn.Module) -> ClassOutput:
     )
 
 
-@declare_class_output(dense.YOLOV3Head)
+@_declare(dense.YOLOV3Head)
 def _dense_joint(head: nn.Module) -> ClassOutput:
     box_and_objectness = head.num_attrib - head.num_classes
     return ClassOutput(
@@ -106,7 +123,7 @@ _HEAT_MAP = 'its class output is a heat map of centres or corners, not class log
 
 
 def _refuse(reason: str, *head_types: type) -> None:
-    @declare_class_output(*head_types)
+    @_declare(*head_types)
     def refusal(head: nn.Module) -> ClassOutput:
         raise ArgumentTypeError(f'{type(head).__name__} cannot be distilled: {reason}.')
 
@@ -117,21 +134,21 @@ _refuse(_HEAT_MAP, dense.CenterNetHead, dense.CornerHead, dense.CentripetalHead)
 _refuse(_REGIONS, dense.RPNHead, dense.GARPNHead, dense.CascadeRPNHead)
 _refuse(_WORDS, dense.ATSSVLFusionHead)
 
-_REASONS: dict[type, str] = {
+_REASONS: dict[type | None, str] = {
     detectors.DetectionTransformer: f'its {_QUERIES}',
     detectors.SparseRCNN: (
         'its proposals are learned, and those of student and teacher do not correspond'
     ),
     detectors.MaskFormer: f'its mask {_QUERIES}',
-    Mask2FormerVideo: f'its mask {_QUERIES}',
+    video.Mask2FormerVideo: f'its mask {_QUERIES}',
     detectors.GLIP: _WORDS,
     detectors.KnowledgeDistillationSingleStageDetector: 'it is a distilling detector already',
     detectors.SemiBaseDetector: 'it has a teacher of its own already',
     detectors.RPN: _REGIONS,
     detectors.CrowdDet: _INSTANCES,
     detectors.Detectron2Wrapper: "it is Detectron2's, not MMDetection's",
-    BaseReID: 'it distinguishes persons on cropped images, and has no RoIs or anchors',
-    BaseMOTModel: 'it is a tracker; distil the detector inside with a config of its own',
+    reid.BaseReID: 'it distinguishes persons on cropped images, and has no RoIs or anchors',
+    trackers.BaseMOTModel: 'it is a tracker; distil the detector inside with a config of its own',
 }
 
 
@@ -141,4 +158,6 @@ def reason_against(detector: type) -> str | None:
     Args:
         detector: A detector class.
     """
-    return next((why for kind, why in _REASONS.items() if issubclass(detector, kind)), None)
+    return next(
+        (why for kind, why in _REASONS.items() if kind and issubclass(detector, kind)), None
+    )
