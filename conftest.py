@@ -14,6 +14,12 @@ if not torch.cuda.is_available():
 
 # The kernels have no examples, and need a Triton that not every stack has.
 collect_ignore = ['mmdet_kdrank/ops/backends/triton']
+# MMEngine reads configs and plans; they are no modules.
+collect_ignore_glob = [
+    'experiments/plans/*',
+    'experiments/photographs/configs/*',
+    'experiments/photographs/plans/*',
+]
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # In the background of a shell interrupts are ignored, by children too; tests send them.
