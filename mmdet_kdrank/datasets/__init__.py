@@ -1,5 +1,19 @@
-"""The embedded data set."""
+"""The embedded data set as MMDetection sees it."""
 
-from mmdet_kdrank.datasets.shapes_dataset import ShapesDataset
+from mmdet.datasets import CocoDataset
+from mmdet.registry import DATASETS
+
+from mmdet_kdrank.datasets.shapes.taxonomy import CLASSES, PALETTE
 
 __all__ = ['ShapesDataset']
+
+
+@DATASETS.register_module()
+class ShapesDataset(CocoDataset):
+    """COCO-format data set of procedural shapes, written by ``tools/make_shapes.py``.
+
+    Masks hold the visible pixels, and boxes are tight around these. Objects that are mostly hidden
+    are not annotated.
+    """
+
+    METAINFO = dict(classes=CLASSES, palette=PALETTE)

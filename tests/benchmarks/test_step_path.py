@@ -4,8 +4,9 @@ import pytest
 
 from benchmarks.step_path import CONFIGS, step_path
 
-# What was counted when this test was written; lower it when the path gets shorter.
-MOST = {'Faster R-CNN': (29, 4130, 47), 'RetinaNet': (31, 4390, 55)}
+# What was counted when this test was written, lines rounded up to the next 50. Lower it when the
+# path gets shorter.
+MOST = {'Faster R-CNN': (29, 4150, 47), 'RetinaNet': (31, 4400, 55)}
 
 
 @pytest.mark.slow
