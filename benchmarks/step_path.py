@@ -110,6 +110,24 @@ def _calling_file(frame: FrameType | None) -> str | None:
 _FILES = cache(_package_file)
 
 
+def distilling_config(config_file: str, folder: Path) -> Config:
+    """Read a distilling leaf config, with a teacher of random weights in place of its own.
+
+    Args:
+        config_file: Path relative to the repository.
+        folder: Where the teacher's checkpoint goes.
+    """
+    register_all_modules(init_default_scope=True)
+    MMLogger.get_current_instance().setLevel('WARNING')
+    torch.manual_seed(0)
+    config = Config.fromfile(ROOT / config_file)
+    teacher = Config.fromfile(ROOT / config.model.teacher.config)
+    checkpoint = folder / 'teacher.pth'
+    torch.save(dict(state_dict=MODELS.build(teacher.model).state_dict()), checkpoint)
+    config.model.teacher.update(config=teacher.model.to_dict(), checkpoint=str(checkpoint))
+    return config
+
+
 def step_path(config_file: str) -> StepPath:
     """Profile a distilling leaf config.
 
@@ -119,15 +137,8 @@ def step_path(config_file: str) -> StepPath:
     Returns:
         What ran from the config to the gradient.
     """
-    register_all_modules(init_default_scope=True)
-    MMLogger.get_current_instance().setLevel('WARNING')
-    torch.manual_seed(0)
-    config = Config.fromfile(ROOT / config_file)
-    teacher = Config.fromfile(ROOT / config.model.teacher.config)
     with tempfile.TemporaryDirectory() as folder:
-        checkpoint = Path(folder) / 'teacher.pth'
-        torch.save(dict(state_dict=MODELS.build(teacher.model).state_dict()), checkpoint)
-        config.model.teacher.update(config=teacher.model.to_dict(), checkpoint=str(checkpoint))
+        config = distilling_config(config_file, Path(folder))
         path = StepPath()
         with path.recorded():
             detector = MODELS.build(config.model)

@@ -54,16 +54,15 @@ def on_all_ranks(action: Callable[[], Result]) -> Result:
     return result
 
 
-def on_any_rank(flag: Tensor) -> bool:
+def on_any_rank(flag: bool) -> bool:
     """Return whether a flag is set on at least one rank.
 
     Args:
-        flag: This rank's flag: a bool scalar, on any device. It is read from the device once, after
-            the ranks have added up their flags.
+        flag: This rank's flag.
     """
     if get_world_size() == 1:
-        return bool(flag)
-    count = flag.float()
+        return flag
+    count = torch.tensor(float(flag))
     all_reduce(count)
     return bool(count)
 
@@ -90,7 +89,7 @@ def reports_of_all_ranks(report: str | None) -> str:
     )
 
 
-def global_avg_factor(total: float | Tensor, device: torch.device | str) -> float:
+def global_avg_factor(total: float | Tensor, device: torch.device | str) -> float | Tensor:
     """Return the divisor with which the mean over ranks is the loss of the global batch.
 
     DistributedDataParallel averages the gradients of W ranks. With the returned
@@ -107,11 +106,11 @@ def global_avg_factor(total: float | Tensor, device: torch.device | str) -> floa
 
     Returns:
         The ``avg_factor``, the same on all ranks, greater than 0. With one rank
-        ``max(total, 1)``.
+        ``max(total, 1)``. A tensor stays on its device, because reading it would wait there.
     """
     ranks = get_world_size()
     if ranks == 1:
-        return max(float(total), 1.0)
+        return total.clamp(min=1) if isinstance(total, Tensor) else max(total, 1.0)
     summed = torch.as_tensor(total, dtype=torch.float32, device=device).detach().clone()
     all_reduce(summed)
-    return max(float(summed), 1.0) / ranks
+    return summed.clamp(min=1) / ranks

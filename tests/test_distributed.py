@@ -53,11 +53,11 @@ def test_equal_reports_are_told_once():
 
 @pytest.mark.parametrize('flag', [True, False])
 def test_alone_a_flag_is_its_own(flag):
-    assert on_any_rank(torch.tensor(flag)) is flag
+    assert on_any_rank(flag) is flag
 
 
 def flags(rank, raised):
-    return on_any_rank(torch.tensor(rank in raised))
+    return on_any_rank(rank in raised)
 
 
 def test_a_flag_on_one_rank_is_seen_by_all():
@@ -71,7 +71,7 @@ def test_alone_it_is_the_total_but_at_least_one(total):
 
 
 def factor(rank, totals):
-    return global_avg_factor(totals[rank], 'cpu')
+    return float(global_avg_factor(totals[rank], 'cpu'))
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,7 @@ class IterationWatch:
         self,
         head: DistilledHead,
         chosen: DistillSamples,
-        avg_factor: float,
+        avg_factor: float | Tensor,
         values: dict[str, Tensor],
     ) -> None:
         groups = row_groups(chosen)

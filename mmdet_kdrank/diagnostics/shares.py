@@ -34,7 +34,7 @@ def row_groups(chosen: DistillSamples) -> dict[str, Tensor]:
 def loss_shares(
     entry: LossEntry,
     chosen: DistillSamples,
-    avg_factor: float,
+    avg_factor: float | Tensor,
     groups: dict[str, Tensor],
 ) -> dict[str, Tensor]:
     """Return the value that each group of rows adds to a loss.

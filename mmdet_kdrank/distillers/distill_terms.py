@@ -163,7 +163,7 @@ class DistillTerms:
         head: DistilledHead,
         samples: DistillSamples,
         chosen: DistillSamples,
-        avg_factor: float,
+        avg_factor: float | Tensor,
         idle: Set[str] = frozenset(),
     ) -> dict[str, Tensor]:
         """Compute ``distill_losses`` on one head.

@@ -39,7 +39,9 @@ class LossEntry:
         self.name = name
         self.loss = loss
 
-    def __call__(self, head: DistillSamples, chosen: DistillSamples, avg_factor: float) -> Tensor:
+    def __call__(
+        self, head: DistillSamples, chosen: DistillSamples, avg_factor: float | Tensor
+    ) -> Tensor:
         """Compute ``sum(weight * rows) / avg_factor``, a scalar.
 
         Args:
@@ -71,7 +73,9 @@ class LossEntry:
 class LabelledEntry(LossEntry):
     """A loss that also takes ``labels``; rows of no distilled class get the weight 0."""
 
-    def __call__(self, head: DistillSamples, chosen: DistillSamples, avg_factor: float) -> Tensor:
+    def __call__(
+        self, head: DistillSamples, chosen: DistillSamples, avg_factor: float | Tensor
+    ) -> Tensor:
         """Compute the loss on the rows whose label is one of the columns."""
         self.require_labels(head)
         known = (chosen.labels >= 0) & (chosen.labels < chosen.student.shape[1])
@@ -91,7 +95,9 @@ class MeanEntry(LossEntry):
     is the number of rows. All else is refused.
     """
 
-    def __call__(self, head: DistillSamples, chosen: DistillSamples, avg_factor: float) -> Tensor:
+    def __call__(
+        self, head: DistillSamples, chosen: DistillSamples, avg_factor: float | Tensor
+    ) -> Tensor:
         """Compute the mean over the rows, rescaled to ``avg_factor``."""
         rows, name = len(chosen.student), type(self.loss).__name__
         if not rows:
@@ -124,7 +130,9 @@ class SamplesEntry(LossEntry):
 
     compares_rows_alone = False
 
-    def __call__(self, head: DistillSamples, chosen: DistillSamples, avg_factor: float) -> Tensor:
+    def __call__(
+        self, head: DistillSamples, chosen: DistillSamples, avg_factor: float | Tensor
+    ) -> Tensor:
         """Compute the loss on all rows of the head."""
         if getattr(self.loss, 'requires_labels', False):
             self.require_labels(head)

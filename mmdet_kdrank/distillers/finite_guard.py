@@ -120,7 +120,7 @@ class FiniteGuard:
             fault = Fault(fault.side, '; '.join([fault.text, *weights]))
             stops = self.action == 'raise' or bool(weights)
         # Also called without a fault, because the other ranks wait for the answer.
-        if on_any_rank(torch.tensor(stops)):
+        if on_any_rank(stops):
             raise NonFiniteError(
                 f'{reports_of_all_ranks(fault.text if stops else None)}. Nothing was updated in '
                 'this iteration. Lower the learning rate, clip gradients, or check the teacher '

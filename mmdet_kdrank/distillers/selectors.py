@@ -12,6 +12,7 @@ from dataclasses import replace
 
 import torch
 from mmdet.registry import TASK_UTILS
+from torch import Tensor
 
 from mmdet_kdrank.errors import ArgumentError
 from mmdet_kdrank.ops.checks import check_count
@@ -48,7 +49,7 @@ class AllSamples:
         factor = samples.avg_factor
         if factor is None:
             factor = samples.positive().sum()
-        return replace(samples, avg_factor=float(factor))
+        return replace(samples, avg_factor=factor)
 
 
 @TASK_UTILS.register_module()
@@ -98,6 +99,8 @@ class TopkSamples:
     def __call__(self, samples: DistillSamples) -> DistillSamples:
         """Keep the k best rows of each image, in their own order."""
         score = samples.teacher_score()
+        if samples.num_images:
+            return samples.take(self._of_equal_images(samples, score))
         chosen = []
         for image in range(int(samples.image.max()) + 1 if len(samples) else 0):
             rows = (samples.image == image).nonzero().squeeze(1)
@@ -107,6 +110,13 @@ class TopkSamples:
         if not chosen:
             return samples.take(samples.image)
         return samples.take(torch.cat(chosen).sort().values)
+
+    def _of_equal_images(self, samples: DistillSamples, score: Tensor) -> Tensor:
+        """Return the best rows of images of one size, without a question to the device."""
+        images = torch.arange(samples.num_images, device=score.device)[:, None]
+        scores = score.where(samples.image == images, -1)
+        rows = len(samples) // samples.num_images
+        return scores.topk(min(self.k, rows), sorted=False).indices.flatten().sort().values
 
 
 @TASK_UTILS.register_module()
@@ -126,4 +136,4 @@ class ScoreWeightedSamples:
     def __call__(self, samples: DistillSamples) -> DistillSamples:
         """Keep all rows."""
         weights = samples.teacher_score()
-        return replace(samples, weights=weights, avg_factor=float(weights.sum()))
+        return replace(samples, weights=weights, avg_factor=weights.sum())

@@ -93,6 +93,7 @@ class DenseDistillMixin(DistillMixin):
         images = [torch.arange(b, device=student.device).repeat_interleave(n) for b, n in sizes]
         levels = [rows.new_full(rows.shape, index) for index, rows in enumerate(images)]
         requires_boxes = self.distill_terms.requires_boxes
+        num_images = sizes[0][0]
         samples = DistillSamples(
             student=student,
             teacher=teacher,
@@ -102,8 +103,10 @@ class DenseDistillMixin(DistillMixin):
             num_classes=output.num_classes,
             boxes=prior_boxes(self.bbox_head, maps) if requires_boxes else None,
             level=torch.cat(levels),
+            num_images=num_images,
         )
-        return [DistilledHead(self._with_targets(samples, captured), output, maps)]
+        mixed = len(sizes) > 1 and num_images > 1
+        return [DistilledHead(self._with_targets(samples, captured, mixed), output, maps)]
 
     def teacher_logits(self, features: tuple[Tensor, ...]) -> list[Tensor]:
         """Return the teacher's class maps, one a level, (B, A * channels, H, W)."""
@@ -130,11 +133,13 @@ class DenseDistillMixin(DistillMixin):
             )
         return [outputs]
 
-    def _with_targets(self, samples: DistillSamples, record: DenseRecord) -> DistillSamples:
+    def _with_targets(
+        self, samples: DistillSamples, record: DenseRecord, mixed: bool
+    ) -> DistillSamples:
         """Add labels, weights and normaliser, if the class loss got one label a row."""
         output = self.teacher_session.heads[0][0]
         calls = [replace(call, pred=output.as_logits(call.pred)) for call in record.targets]
-        targets = self._row_order.arrange(calls, samples.student.detach(), samples.image)
+        targets = self._row_order.arrange(calls, samples.student.detach(), samples.image, mixed)
         if targets is None:
             return samples
         labels, weights, avg_factor = targets

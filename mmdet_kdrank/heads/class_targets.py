@@ -33,7 +33,7 @@ class ClassTargets:
     pred: Tensor
     labels: Tensor
     weights: Tensor
-    avg_factor: float | None
+    avg_factor: float | Tensor | None
 
 
 @contextmanager
@@ -57,8 +57,8 @@ def watch_class_targets(head: nn.Module) -> Iterator[list[ClassTargets]]:
         weights = pred.new_ones(len(labels)) if weight is None else weight.detach()
         if normalised_later:
             avg_factor = None
-        elif avg_factor is not None:
-            avg_factor = float(avg_factor)
+        elif isinstance(avg_factor, Tensor):
+            avg_factor = avg_factor.detach().reshape(())
         if weights.numel() == len(labels):
             calls.append(ClassTargets(pred, labels, weights.reshape(-1), avg_factor))
 
@@ -119,14 +119,16 @@ class RowOrder:
         self._by_image: dict[bool, bool] = {}
 
     def arrange(
-        self, calls: list[ClassTargets], logits: Tensor, image: Tensor
-    ) -> tuple[Tensor, Tensor, float | None] | None:
+        self, calls: list[ClassTargets], logits: Tensor, image: Tensor, mixed: bool
+    ) -> tuple[Tensor, Tensor, float | Tensor | None] | None:
         """Join the calls of one step.
 
         Args:
             calls: The calls, their ``pred`` as class logits.
             logits: The head's class logits, (N, C).
             image: Index of the image of each row, (N,).
+            mixed: Whether rows of one image stand between those of another: with one image or one
+                level the two orders are equal, so neither can be excluded.
 
         Returns:
             Labels (N,), weights (N,), and the normaliser if all calls have the same. None if the
@@ -134,28 +136,33 @@ class RowOrder:
         """
         if not calls or sum(len(call.labels) for call in calls) != len(logits):
             return None
-        # With one image or one level the two orders are equal, so neither can be excluded.
-        differ = bool((image[1:] < image[:-1]).any())
-        by_image = self._by_image.get(differ)
+        by_image = self._by_image.get(mixed)
         if by_image is None:
             pred = torch.cat([call.pred for call in calls])
             if _same(pred, logits):
                 by_image = False
-            elif differ and _same(pred, logits[image.argsort(stable=True)]):
+            elif mixed and _same(pred, logits[image.argsort(stable=True)]):
                 by_image = True
             else:
                 return None
             # Logits with NaN, which are reported elsewhere, may fit both orders.
             if pred.isfinite().all():
-                self._by_image[differ] = by_image
+                self._by_image[mixed] = by_image
         labels = torch.cat([call.labels for call in calls])
         weights = torch.cat([call.weights for call in calls])
         if by_image:
             rows = image.argsort(stable=True)
             labels = torch.empty_like(labels).index_copy_(0, rows, labels)
             weights = torch.empty_like(weights).index_copy_(0, rows, weights)
-        factors = {call.avg_factor for call in calls}
-        return labels, weights, factors.pop() if len(factors) == 1 else None
+        return labels, weights, _common([call.avg_factor for call in calls])
+
+
+def _common(factors: list[float | Tensor | None]) -> float | Tensor | None:
+    """Return the normaliser of all calls; None if they differ."""
+    # Levels that share one tensor are equal without reading it from its device.
+    if all(factor is factors[0] or factor == factors[0] for factor in factors[1:]):
+        return factors[0]
+    return None
 
 
 def _same(a: Tensor, b: Tensor) -> bool:

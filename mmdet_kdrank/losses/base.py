@@ -83,7 +83,7 @@ class LogitDistillLoss(nn.Module):
         pred: Tensor,
         soft_label: Tensor,
         weight: Tensor | None = None,
-        avg_factor: float | None = None,
+        avg_factor: float | Tensor | None = None,
         reduction_override: str | None = None,
         labels: Tensor | None = None,
     ) -> Tensor:

@@ -26,11 +26,13 @@ class DistillSamples:
         labels: The student's own training labels, (N,), int64. None if its head does not give them.
         weights: The student's own label weights, (N,).
         avg_factor: The normaliser of these rows, 0 without rows. It is that of the student's class
-            loss until a selector sets it.
+            loss until a selector sets it. A tensor stays on its device.
         boxes: RoI, anchor or cell of each row, x1, y1, x2, y2 in pixels of the input, (N, 4).
             Set only if a loss has ``requires_boxes``.
         ground_truth: The batch's objects; set together with ``boxes``.
         level: Index of the pyramid level of each row, (N,), int64. None for RoIs.
+        num_images: Number of images, where all have equally many rows, as of a dense head. It
+            spares selectors a question to the device. None where that is not known.
 
     Example:
         >>> logits = torch.tensor([[2.0, 0.0], [0.0, 1.0]])
@@ -49,10 +51,11 @@ class DistillSamples:
     num_classes: int
     labels: Tensor | None = None
     weights: Tensor | None = None
-    avg_factor: float | None = None
+    avg_factor: float | Tensor | None = None
     boxes: Tensor | None = None
     ground_truth: GroundTruth | None = None
     level: Tensor | None = None
+    num_images: int | None = None
 
     def __len__(self) -> int:
         return len(self.student)
@@ -98,6 +101,7 @@ class DistillSamples:
             level=None if self.level is None else self.level[index],
             weights=self.student.new_ones(len(index), dtype=torch.float32),
             avg_factor=float(len(index)),
+            num_images=None,
         )
 
 

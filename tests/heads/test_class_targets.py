@@ -47,7 +47,11 @@ def trained(name):
     logits = torch.cat([level.flatten(0, 1) for level in levels])
     image = torch.cat([torch.arange(2).repeat_interleave(level.shape[1]) for level in levels])
     calls = [replace(call, pred=output.as_logits(call.pred)) for call in calls]
-    return head, losses, logits, image, arranged.arrange(calls, logits.detach(), image)
+    return head, losses, logits, image, arrange(arranged, calls, logits.detach(), image)
+
+
+def arrange(order, calls, logits, image):
+    return order.arrange(calls, logits, image, mixed=bool((image[1:] < image[:-1]).any()))
 
 
 def total(loss):
@@ -121,35 +125,35 @@ def test_the_order_is_kept_from_a_batch_that_shows_it():
     """One image says nothing of the order of two, and equal logits nothing of any."""
     logits = torch.arange(8.0).reshape(4, 2)
     order = RowOrder()
-    one = order.arrange([call(logits, [0, 1, 2, 3])], logits, torch.zeros(4, dtype=torch.long))
+    one = arrange(order, [call(logits, [0, 1, 2, 3])], logits, torch.zeros(4, dtype=torch.long))
     assert one[0].tolist() == [0, 1, 2, 3]
     # Two levels of one prior, two images: rows by level are (a0, b0, a1, b1).
     image = torch.tensor([0, 1, 0, 1])
     by_image = logits[[0, 2, 1, 3]]
-    two = order.arrange([call(by_image, [0, 1, 2, 3])], logits, image)
+    two = arrange(order, [call(by_image, [0, 1, 2, 3])], logits, image)
     assert two[0].tolist() == [0, 2, 1, 3]
     # Kept: other logits, the same head.
-    again = order.arrange([call(by_image + 1, [0, 1, 2, 3])], logits, image)
+    again = arrange(order, [call(by_image + 1, [0, 1, 2, 3])], logits, image)
     assert again[0].tolist() == [0, 2, 1, 3]
 
 
 def test_logits_that_are_nan_are_these_rows_and_show_no_order():
     order, image = RowOrder(), torch.tensor([0, 1, 0, 1])
     nan = torch.full((4, 2), float('nan'))
-    assert order.arrange([call(nan, [0, 1, 2, 3])], nan, image) is not None
+    assert arrange(order, [call(nan, [0, 1, 2, 3])], nan, image) is not None
     logits = torch.arange(8.0).reshape(4, 2)
-    found = order.arrange([call(logits[[0, 2, 1, 3]], [0, 1, 2, 3])], logits, image)
+    found = arrange(order, [call(logits[[0, 2, 1, 3]], [0, 1, 2, 3])], logits, image)
     assert found[0].tolist() == [0, 2, 1, 3]
 
 
 def test_calls_about_other_rows_are_no_targets():
     logits, image = torch.arange(8.0).reshape(4, 2), torch.tensor([0, 1, 0, 1])
-    assert RowOrder().arrange([], logits, image) is None
-    assert RowOrder().arrange([call(logits[:3], [0, 1, 2])], logits, image) is None
-    assert RowOrder().arrange([call(logits.flip(0), [0, 1, 2, 3])], logits, image) is None
+    assert arrange(RowOrder(), [], logits, image) is None
+    assert arrange(RowOrder(), [call(logits[:3], [0, 1, 2])], logits, image) is None
+    assert arrange(RowOrder(), [call(logits.flip(0), [0, 1, 2, 3])], logits, image) is None
 
 
 def test_normalisers_that_differ_by_level_are_none():
     logits, image = torch.arange(8.0).reshape(4, 2), torch.tensor([0, 1, 0, 1])
     calls = [call(logits[:2], [0, 1]), replace(call(logits[2:], [0, 1]), avg_factor=2.0)]
-    assert RowOrder().arrange(calls, logits, image)[2] is None
+    assert arrange(RowOrder(), calls, logits, image)[2] is None
