@@ -40,7 +40,7 @@ class RoIRecord:
 
 @MODELS.register_module()
 class DistillTwoStageDetector(DistillMixin, TwoStageDetector):
-    """A Faster R-CNN-like student that learns from a teacher on its own positive RoIs.
+    """A Faster R-CNN-like student that learns from a teacher on its own sampled RoIs.
 
     The teacher pools the student's RoIs from its own features with its own extractor and head,
     which may differ in depth, channels and type. Cascade students are distilled at every stage, by
@@ -63,8 +63,8 @@ class DistillTwoStageDetector(DistillMixin, TwoStageDetector):
 
     family = TwoStageDetector
     teachers = (TwoStageDetector,)
-    # Better than all RoIs (docs/reports/experiments.md), of which at least 3/4 are background.
-    default_selector = dict(type='PositiveSamples')
+    # As in mdistiller's detection code; docs/how_to/choosing.md says what is known of the choice.
+    default_selector = dict(type='AllSamples')
 
     @contextmanager
     def capture_student(self) -> Iterator[list[list[RoIRecord]]]:
