@@ -19,6 +19,7 @@ from mmengine.config import Config
 from mmdet_kdrank.datasets.config_check import check_data
 from mmdet_kdrank.datasets.image_check import name_image_errors
 from mmdet_kdrank.distillers.lost_overrides import assert_nothing_lost
+from mmdet_kdrank.errors import StateError
 from mmdet_kdrank.hooks.resilience.stop_request import Stopped
 from mmdet_kdrank.visualization import let_mlflow_take_all_names
 
@@ -137,11 +138,22 @@ def join_cpu_ranks(arguments: list[str], read_config: Callable[[], Config]) -> l
     Returns:
         The same; with ``--launcher pytorch`` and without a GPU followed by
         ``--cfg-options`` that keep DistributedDataParallel off the GPUs.
+
+    Raises:
+        RuntimeError: If the launcher is ``pytorch`` and torchrun has not started this process.
     """
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument('--launcher')
     launcher = parser.parse_known_args(arguments)[0].launcher
-    if launcher != 'pytorch' or torch.cuda.is_available():
+    if launcher != 'pytorch':
+        return arguments
+    if 'RANK' not in os.environ:
+        raise StateError(
+            '--launcher pytorch is for a process that torchrun has started, and torchrun did not '
+            'start this one. Run bash tools/dist_train.sh CONFIG GPUS, or bash tools/dist_test.sh '
+            'CONFIG CHECKPOINT GPUS, and for one process leave --launcher out.'
+        )
+    if torch.cuda.is_available():
         return arguments
     torch.distributed.init_process_group('gloo')
     options = [*CPU_WRAPPER]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import runpy
 import signal
 import sys
@@ -21,6 +22,7 @@ from mmdet_kdrank.launch import (
     verifies_teacher,
 )
 
+ROOT = Path(__file__).parents[1]
 TOOLS = Path(mmdet.__file__).parent / '.mim' / 'tools'
 
 
@@ -53,6 +55,7 @@ def test_the_flag_joins_other_options(given, options, first, monkeypatch):
 def groups(monkeypatch):
     """Backends of the process groups that are set up."""
     made = []
+    monkeypatch.setenv('RANK', '0')
     monkeypatch.setattr(torch.distributed, 'init_process_group', made.append)
     monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
     return made
@@ -71,6 +74,17 @@ def test_ranks_without_a_gpu_meet_over_gloo(groups, monkeypatch, launcher, unuse
         wrapper['model_wrapper_cfg.find_unused_parameters'] = True
     assert parsed.cfg_options == {'a': 1, **wrapper}
     assert (parsed.config, parsed.launcher) == ('c.py', 'pytorch')
+
+
+def test_a_launcher_without_torchrun_points_to_the_script(groups, monkeypatch):
+    monkeypatch.delenv('RANK')
+    with pytest.raises(RuntimeError, match='torchrun did not start this one') as caught:
+        join_cpu_ranks(['c.py', '--launcher', 'pytorch'], Config)
+    assert not groups
+    for script in re.findall(r'tools/\w+\.sh', str(caught.value)):
+        assert (ROOT / script).is_file()
+    # The advice for one process.
+    assert join_cpu_ranks(['c.py'], Config) == ['c.py']
 
 
 @pytest.mark.parametrize('arguments', [['c.py'], ['c.py', '--launcher', 'slurm']])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -15,13 +14,12 @@ from torch import Tensor, nn
 
 from mmdet_kdrank.distillers.distill_terms import DistilledHead, DistillTerms
 from mmdet_kdrank.distillers.session import HeadPair, TeacherSession
+from mmdet_kdrank.distillers.student_arguments import check_arguments
 from mmdet_kdrank.distributed import on_all_ranks
-from mmdet_kdrank.errors import ArgumentError, ArgumentTypeError, UnknownNameError
+from mmdet_kdrank.errors import ArgumentError, UnknownNameError
 from mmdet_kdrank.heads.declarations import reason_against
+from mmdet_kdrank.ops.suggestions import did_you_mean
 from mmdet_kdrank.structures.ground_truth import GroundTruth
-
-OWN_DETECTOR = {'TridentRoIHead': 'TridentFasterRCNN'}
-"""Heads of MMDetection that need a detector of their own, although its arguments are the same."""
 
 
 class DistillMixin:
@@ -73,9 +71,9 @@ class DistillMixin:
         on_nonfinite: str = 'raise',
         **kwargs: Any,
     ) -> None:
-        session = TeacherSession(teacher)
         order = type(self).__mro__
-        _check_arguments(order[order.index(DistillMixin) + 1], kwargs)
+        check_arguments(type(self), order[order.index(DistillMixin) + 1], kwargs)
+        session = TeacherSession(teacher)
         super().__init__(*args, **kwargs)
         self.teacher_session = session
         self.distill_terms = DistillTerms(
@@ -183,6 +181,7 @@ def _over_student(distiller: type, student_type: str) -> type:
         raise UnknownNameError(
             f'student_type={student_type!r} is not in the registry of models. Give the type that '
             "the student's stock config has, and import the package that registers it."
+            + did_you_mean(student_type, MODELS.module_dict)
         )
     # Every distiller has a family. A config that inherits from a distilling one would name it here.
     if hasattr(student, 'family'):
@@ -198,17 +197,3 @@ def _over_student(distiller: type, student_type: str) -> type:
             f'{distiller.__name__} cannot distil it.'
         )
     return type(f'{distiller.__name__}Over{student.__name__}', (distiller, student), {})
-
-
-def _check_arguments(student: type, kwargs: dict[str, Any]) -> None:
-    """Refuse arguments for another class than the student's: ``student_type`` was forgotten."""
-    fix = "Keep the stock config's own class with student_type={{_base_.model.type}}."
-    head = kwargs.get('roi_head', {}).get('type')
-    if head in OWN_DETECTOR and not issubclass(student, MODELS.get(OWN_DETECTOR[head])):
-        raise ArgumentTypeError(
-            f'{head} needs a {OWN_DETECTOR[head]}, not a {student.__name__}. {fix}'
-        )
-    parameters = inspect.signature(student.__init__).parameters
-    wrong = sorted(set(kwargs) - set(parameters))
-    if wrong and not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
-        raise ArgumentTypeError(f'{student.__name__} takes no argument {", ".join(wrong)}. {fix}')

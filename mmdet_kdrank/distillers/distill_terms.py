@@ -18,6 +18,7 @@ from mmdet_kdrank.errors import ArgumentError
 from mmdet_kdrank.heads.class_output import ClassOutput
 from mmdet_kdrank.ops.agreement import agreement
 from mmdet_kdrank.ops.checks import blamed_on
+from mmdet_kdrank.ops.suggestions import did_you_mean
 from mmdet_kdrank.structures.samples import ClassAlignment, DistillSamples, align_samples
 
 
@@ -59,7 +60,8 @@ class DistillTerms:
         on_nonfinite: str,
     ) -> None:
         if channels not in ('all', 'foreground'):
-            raise ArgumentError(f"channels must be 'all' or 'foreground', got {channels!r}.")
+            hint = did_you_mean(channels, ('all', 'foreground'))
+            raise ArgumentError(f"channels must be 'all' or 'foreground', got {channels!r}.{hint}")
         self.channels = channels
         self.entries = build_entries(distill_losses)
         self.losses = nn.ModuleDict({name: entry.loss for name, entry in self.entries.items()})

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from mmdet_kdrank.errors import ArgumentError, ArgumentTypeError
+from mmdet_kdrank.ops.suggestions import class_name
 
 
 @dataclass(frozen=True)
@@ -154,11 +155,32 @@ def class_output(head: nn.Module) -> ClassOutput:
         if cls in _DECLARATIONS or {'forward', 'forward_single'} & vars(cls).keys()
     )
     if owner not in _DECLARATIONS:
-        known = ', '.join(sorted(cls.__name__ for cls in _DECLARATIONS))
         raise ArgumentTypeError(
-            f'{type(head).__name__} cannot be distilled: {owner.__name__}, which defines its '
+            f'{class_name(type(head))} cannot be distilled: {class_name(owner)}, which defines its '
             'forward, declares no class output (logits or probabilities, softmax or sigmoid, '
-            'where the background is). Declare it with '
-            f'mmdet_kdrank.distillers.declare_class_output; declared are {known}.'
+            'where the background is). See docs/how_to/extend_family.md. Its attributes suggest '
+            f'this line, for you to check and to put below the head: {_proposal(head, owner)}'
         )
     return _DECLARATIONS[owner](head)
+
+
+def declared_heads() -> list[str]:
+    """Return the names of the classes with a declaration, those that are refused among them."""
+    return sorted(map(class_name, _DECLARATIONS))
+
+
+def _proposal(head: nn.Module, owner: type) -> str:
+    """Return Python code that declares the class output that the attributes of a head suggest."""
+    loss = getattr(head, 'loss_cls', None)
+    sigmoid = getattr(head, 'use_sigmoid_cls', getattr(loss, 'use_sigmoid', False))
+    arguments = [
+        repr('sigmoid' if sigmoid else 'softmax'),
+        'head.num_classes',
+        f'background={not sigmoid}',
+    ]
+    if getattr(loss, 'activated', False):
+        arguments.append("kind='probabilities'")
+    return (
+        'from mmdet_kdrank.distillers import ClassOutput, declare_class_output; '
+        f'declare_class_output({owner.__name__})(lambda head: ClassOutput({", ".join(arguments)}))'
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from types import ModuleType
 from typing import Any
@@ -14,6 +14,7 @@ from torch import nn
 
 from mmdet_kdrank.errors import ArgumentTypeError
 from mmdet_kdrank.heads.class_output import ClassOutput, declare_class_output
+from mmdet_kdrank.ops.suggestions import class_name
 
 
 class _Classes:
@@ -49,8 +50,9 @@ def _roi_head(head: nn.Module) -> ClassOutput:
     if getattr(loss, 'custom_cls_channels', False):
         channels = loss.get_cls_channels(head.num_classes)
     if channels - head.num_classes not in (0, 1):
+        name = class_name(type(head))
         raise ArgumentTypeError(
-            f'{type(head).__name__} cannot be distilled with {type(loss).__name__}: that loss has '
+            f'{name} cannot be distilled with {type(loss).__name__}: that loss has '
             f'{channels} class channels for {head.num_classes} classes, and the meaning of the '
             'others is not known. Use a loss_cls over num_classes + 1 channels.'
         )
@@ -125,7 +127,7 @@ _HEAT_MAP = 'its class output is a heat map of centres or corners, not class log
 def _refuse(reason: str, *head_types: type) -> None:
     @_declare(*head_types)
     def refusal(head: nn.Module) -> ClassOutput:
-        raise ArgumentTypeError(f'{type(head).__name__} cannot be distilled: {reason}.')
+        raise ArgumentTypeError(f'{class_name(type(head))} cannot be distilled: {reason}.')
 
 
 _refuse(f'its {_QUERIES}', roi.DIIHead)
@@ -161,3 +163,27 @@ def reason_against(detector: type) -> str | None:
     return next(
         (why for kind, why in _REASONS.items() if kind and issubclass(detector, kind)), None
     )
+
+
+_BY_ARGUMENT = {
+    'num_queries': detectors.DetectionTransformer,
+    'decoder': detectors.DetectionTransformer,
+    'query_head': detectors.DetectionTransformer,
+    'panoptic_head': detectors.MaskFormer,
+    'language_model': detectors.GLIP,
+    'semi_train_cfg': detectors.SemiBaseDetector,
+    'teacher_config': detectors.KnowledgeDistillationSingleStageDetector,
+    'teacher_bbox_head': detectors.KnowledgeDistillationSingleStageDetector,
+    'tracker': trackers.BaseMOTModel,
+}
+"""Arguments that only detectors of these kinds have, which tell them from a config without type."""
+
+
+def reason_against_arguments(names: Iterable[str]) -> str | None:
+    """Return why the detector with these arguments can be no student; None if it can.
+
+    Args:
+        names: Arguments that dense and two-stage detectors do not take.
+    """
+    kind = next((kind for name, kind in _BY_ARGUMENT.items() if name in names), None)
+    return _REASONS.get(kind)

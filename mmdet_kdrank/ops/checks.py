@@ -14,13 +14,17 @@ from mmdet_kdrank.errors import (
     MissingFileError,
     UnknownNameError,
 )
+from mmdet_kdrank.ops.suggestions import did_you_mean, reason_of
 
 
 def check_choice(argument: str, value: str, known: Iterable[str]) -> None:
     """Raise ValueError unless ``value`` is one of ``known``."""
     known = sorted(known)
     if value not in known:
-        raise ArgumentError(f'{argument}={value!r} is unknown; choose one of {", ".join(known)}.')
+        raise ArgumentError(
+            f'{argument}={value!r} is unknown; choose one of {", ".join(known)}.'
+            f'{did_you_mean(value, known)}'
+        )
 
 
 def check_positive(argument: str, value: float) -> None:
@@ -156,7 +160,4 @@ def blamed_on(setting: str, fix: str) -> Iterator[None]:
         raise type(error)(f'{setting}: {error}') from error
     except Exception as error:
         error_class = next(kind for builtin, kind in _BY_BUILTIN if isinstance(error, builtin))
-        # A KeyError shows its message in quotes.
-        text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
-        reason = ' '.join((text or type(error).__name__).split()).rstrip('.')
-        raise error_class(f'{setting}: {reason}. {fix}') from error
+        raise error_class(f'{setting}: {reason_of(error)} {fix}') from error

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from mmengine.logging import MessageHub, print_log
 
 from mmdet_kdrank.errors import ArgumentError
+from mmdet_kdrank.ops.suggestions import did_you_mean
 from mmdet_kdrank.structures.samples import ClassAlignment
 
 Names = Sequence[str]
@@ -59,12 +60,13 @@ def align_classes(
             'Student and teacher have no class name in common, so there is nothing to distil. '
             f'Student: {_listed(student_names)}. Teacher: {_listed(teacher_names)}. Use a teacher '
             "trained on the student's classes, or rename them in the data set's metainfo."
+            f'{_hints(student_names, teacher_names)}'
         )
     missing = [name for name in student_names if name not in column]
     if missing:
         print_log(
             f"The teacher knows {len(common)} of the student's {num_student} classes; not "
-            f'distilled: {_listed(missing)}.',
+            f'distilled: {_listed(missing)}.{_hints(missing, teacher_names)}',
             logger='current',
         )
     teacher = [column[student_names[index]] for index in common]
@@ -76,6 +78,12 @@ def training_classes() -> tuple[str, ...] | None:
     meta = MessageHub.get_current_instance().get_info('dataset_meta') or {}
     classes = meta.get('classes')
     return tuple(classes) if classes else None
+
+
+def _hints(missing: Names, known: Names, most: int = 3) -> str:
+    """Return questions about the first names that are similar to one of the other side."""
+    hints = [f' {name}:{hint}' for name in missing[:50] if (hint := did_you_mean(name, known))]
+    return ''.join(hints[:most])
 
 
 def _listed(names: Names, most: int = 8) -> str:

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from mmdet_kdrank.distributed import on_all_ranks
 from mmdet_kdrank.errors import ArgumentError, ArgumentTypeError, CheckpointError
 from mmdet_kdrank.ops.checks import blamed_on
+from mmdet_kdrank.ops.suggestions import did_you_mean
 from mmdet_kdrank.random_states import kept_random_states
 
 
@@ -69,11 +70,14 @@ class TeacherSource:
             raise ArgumentTypeError(
                 f'teacher={teacher!r} must be a dict: give dict(config=…, checkpoint=…).'
             )
+        keys = {'config', 'checkpoint', 'channels_last', 'verify'}
         wrong = {'config', 'checkpoint'} ^ (set(teacher) - {'channels_last', 'verify'})
         if wrong:
+            hints = [did_you_mean(key, keys) for key in sorted(wrong - keys)]
             raise ArgumentError(
                 'teacher takes the keys config and checkpoint, and may have channels_last and '
                 f'verify, got {sorted(teacher)}: {", ".join(sorted(wrong))} is unknown or missing.'
+                + ''.join(hints)
             )
         return cls(**teacher)
 

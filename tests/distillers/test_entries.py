@@ -183,3 +183,13 @@ def test_how_an_entry_is_called_is_known_once_built():
     )
     kinds = [type(entry) for entry in build_entries(configs).values()]
     assert kinds == [LossEntry, MeanEntry, SamplesEntry]
+
+
+@pytest.mark.parametrize('value', [dict(KD, loss_weight='80'), dict(KD, T='1')])
+def test_a_number_in_quotes_is_named_when_the_loss_is_built(value):
+    name = 'T' if isinstance(value['T'], str) else 'loss_weight'
+    with pytest.raises((ValueError, TypeError), match=f'loss_kd: {name}=.* is text') as caught:
+        build_entries(dict(loss_kd=value))
+    written = str(caught.value).split('write ')[1].split('.')[0]
+    number = eval(f'dict({written})')
+    assert build_entries(dict(loss_kd={**value, **number}))

@@ -132,6 +132,10 @@ CONFIG_FAULTS = {
     'teacher with ckpt': constructed(
         'checkpoint, ckpt is unknown or missing', teacher=dict(config='a.py', ckpt='b')
     ),
+    'teacher with a misspelt key': constructed(
+        'check_point is unknown or missing. Did you mean checkpoint?',
+        teacher=dict(config='a.py', check_point='b'),
+    ),
     'teacher.config a number': constructed(
         'teacher.config=3 is a int. Give a path', TypeError, teacher=dict(config=3, checkpoint='b')
     ),

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from mmdet.models.dense_heads import ATSSHead, RetinaHead
@@ -6,7 +8,8 @@ from mmengine.hub import get_config
 
 from mmdet_kdrank.distillers import ClassOutput, declare_class_output
 from mmdet_kdrank.heads import class_output
-from tests.detectors import ATSS, FCOS, GFL, RETINA
+from mmdet_kdrank.heads.class_output import declared_heads
+from tests.detectors import ATSS, FASTER, FCOS, GFL, RETINA
 
 TOOD = 'tood/tood_r50_fpn_1x_coco.py'
 YOLOV3 = 'yolo/yolov3_d53_8xb8-320-273e_coco.py'
@@ -39,8 +42,39 @@ def test_a_head_that_declares_nothing_is_refused():
         def forward_single(self, x, scale):
             return x
 
-    with pytest.raises(TypeError, match='Rewritten.*declares no class output.*RetinaHead'):
+    with pytest.raises(TypeError, match='Rewritten.*declares no class output.*extend_family.md'):
         class_output(Rewritten(num_classes=3, in_channels=8))
+
+
+@pytest.mark.parametrize('name', [RETINA, TOOD, SSD, FASTER])
+def test_the_line_that_a_refusal_prints_declares_the_head(name):
+    """With MMDetection's heads, whose declarations are known, as the oracle."""
+    model = get_config(f'mmdet::{name}').model
+    config = model.roi_head.bbox_head if 'roi_head' in model else model.bbox_head
+    known = MODELS.get(config.type)
+
+    class Rewritten(known):
+        def forward(self, *args):
+            return super().forward(*args)
+
+    arguments = {key: value for key, value in config.items() if key != 'type'}
+    head = Rewritten(**arguments)
+    with pytest.raises(TypeError) as caught:
+        class_output(head)
+    message = str(caught.value)
+    assert f'{__name__}.' in message, 'the module of a class that is not of MMDetection'
+    assert 'RepPointsHead' not in message, 'no list of other heads'
+    exec(message[message.index('from mmdet_kdrank') :], dict(Rewritten=Rewritten))
+    declared = class_output(head)
+    expected = class_output(known(**arguments))
+    # Where a loss is divided is no attribute of a head.
+    assert declared == replace(expected, normalised_later=False)
+
+
+def test_known_heads_are_listed_for_who_asks():
+    heads = declared_heads()
+    assert {'RetinaHead', 'ConvFCBBoxHead'} < set(heads)
+    assert heads == sorted(heads)
 
 
 def test_a_subclass_inherits_only_with_the_forward():

@@ -46,6 +46,17 @@ def test_classes_that_only_the_student_has_are_left_out_and_logged(monkeypatch):
     assert logged == ["The teacher knows 2 of the student's 3 classes; not distilled: yak."]
 
 
+def test_names_that_are_spelt_otherwise_are_asked_about(monkeypatch):
+    logged = []
+    monkeypatch.setattr(
+        'mmdet_kdrank.structures.class_alignment.print_log', lambda text, **_: logged.append(text)
+    )
+    align_classes(('aeroplane', 'dog'), ('airplane', 'dog'), 2, 2)
+    assert logged[0].endswith('not distilled: aeroplane. aeroplane: Did you mean airplane?')
+    with pytest.raises(ValueError, match='metainfo. Dog: Did you mean dog?'):
+        align_classes(('Dog', 'Yak'), NAMES, 2, 5)
+
+
 def test_labels_become_columns_of_the_common_classes():
     alignment = align_classes(('dog', 'yak', 'cat'), NAMES, 3, 5)
     labels = torch.tensor([0, 1, 2, 3, -1])
