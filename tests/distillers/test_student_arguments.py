@@ -9,6 +9,7 @@ from mmdet.registry import MODELS
 from mmengine.config import ConfigDict
 from mmengine.hub import get_config
 
+import mmdet_kdrank.distillers  # noqa: F401  (registers the distillers)
 from tests.detectors import CASCADE, FASTER, MASK, RETINA, small_config
 
 DISTILLED = dict(
