@@ -9,8 +9,10 @@ from mmdet.registry import VISUALIZERS
 from mmdet.visualization import DetLocalVisualizer
 from mmengine.visualization import MLflowVisBackend
 
+from mmdet_kdrank.scopes import register
 
-@VISUALIZERS.register_module()
+
+@register(VISUALIZERS)
 class DetTensorboardVisualizer(DetLocalVisualizer):
     """``DetLocalVisualizer`` that also writes scalars and images for TensorBoard.
 

@@ -96,6 +96,38 @@ def checkpoint_meta(checkpoint: Mapping[str, Any]) -> Mapping[str, Any]:
     return meta if isinstance(meta, Mapping) else {}
 
 
+def class_names(checkpoint: Mapping[str, Any], source: str) -> tuple[str, ...] | None:
+    """Return the class names in the meta of a checkpoint; None if it has none.
+
+    Args:
+        checkpoint: As loaded.
+        source: Its path or URL, for messages.
+
+    Raises:
+        CheckpointError: If they are no list of names.
+    """
+    meta = checkpoint_meta(checkpoint)
+    dataset_meta = meta.get('dataset_meta')
+    named = dataset_meta if isinstance(dataset_meta, Mapping) else meta
+    classes = {str(key).lower(): value for key, value in named.items()}.get('classes')
+    if classes and not (
+        isinstance(classes, str)
+        or (isinstance(classes, (list, tuple)) and all(isinstance(c, str) for c in classes))
+    ):
+        raise CheckpointError(
+            f'The teacher checkpoint {source} has classes in its meta that are no list of names '
+            f'({str(classes)[:80]}). Correct them, or remove them from the file.'
+        )
+    return as_names(classes)
+
+
+def as_names(classes: Any) -> tuple[str, ...] | None:
+    """Return class names as a tuple; None if there are none."""
+    if not classes:
+        return None
+    return (classes,) if isinstance(classes, str) else tuple(classes)
+
+
 def _no_weights(source: str, checkpoint: Mapping[str, Any]) -> str:
     keys = ', '.join(map(repr, list(checkpoint)[:5])) or 'none'
     return (

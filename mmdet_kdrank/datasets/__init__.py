@@ -4,11 +4,12 @@ from mmdet.datasets import CocoDataset
 from mmdet.registry import DATASETS
 
 from mmdet_kdrank.datasets.shapes.taxonomy import CLASSES, PALETTE
+from mmdet_kdrank.scopes import register
 
 __all__ = ['ShapesDataset']
 
 
-@DATASETS.register_module()
+@register(DATASETS)
 class ShapesDataset(CocoDataset):
     """COCO-format data set of procedural shapes, written by ``tools/make_shapes.py``.
 

@@ -19,6 +19,7 @@ from mmdet_kdrank.distributed import on_all_ranks
 from mmdet_kdrank.errors import ArgumentError, UnknownNameError
 from mmdet_kdrank.heads.declarations import reason_against
 from mmdet_kdrank.ops.suggestions import did_you_mean
+from mmdet_kdrank.scopes import find
 from mmdet_kdrank.structures.ground_truth import GroundTruth
 
 
@@ -37,8 +38,8 @@ class DistillMixin:
             losses are called. Those with ``requires_boxes = True`` also get boxes and ground truth.
         distill_features: Configs of registered losses on the levels of the necks, by name. They
             are called as ``loss(student_levels, teacher_levels)``.
-        student_type: The student's own detector class. Defaults to MMDetection's base class of the
-            family.
+        student_type: The student's own detector class, or its registered name. Defaults to
+            MMDetection's base class of the family.
         selector: Config of the selector, from ``TASK_UTILS``, that chooses the RoIs or anchors.
         channels: ``'all'``, or ``'foreground'`` to leave the background channel out.
         on_nonfinite: ``'raise'``, or ``'skip'`` to leave out values that are not finite (see
@@ -55,7 +56,9 @@ class DistillMixin:
     teachers: tuple[type[nn.Module], ...]
     default_selector: dict
 
-    def __new__(cls, *args: Any, student_type: str | None = None, **kwargs: Any) -> DistillMixin:
+    def __new__(
+        cls, *args: Any, student_type: str | type | None = None, **kwargs: Any
+    ) -> DistillMixin:
         """Create an object that keeps the overrides of the student's own class."""
         return object.__new__(cls if student_type is None else _over_student(cls, student_type))
 
@@ -65,7 +68,7 @@ class DistillMixin:
         teacher: dict | None = None,
         distill_losses: dict[str, dict] | None = None,
         distill_features: dict[str, dict] | None = None,
-        student_type: str | None = None,
+        student_type: str | type | None = None,
         selector: dict | None = None,
         channels: str = 'all',
         on_nonfinite: str = 'raise',
@@ -98,12 +101,20 @@ class DistillMixin:
         self.teacher_session.apply(fn, *args, **kwargs)
         return super()._apply(fn, *args, **kwargs)
 
-    def loss(self, batch_inputs: Tensor, batch_data_samples: list[DetDataSample]) -> dict:
+    def loss(
+        self,
+        batch_inputs: Tensor,
+        batch_data_samples: list[DetDataSample] | dict,
+        *args: Any,
+        **kwargs: Any,
+    ) -> dict:
         """Compute the student's own losses and the distillation losses.
 
         Args:
             batch_inputs: Normalised images, (B, 3, H, W).
-            batch_data_samples: Their annotations.
+            batch_data_samples: Their annotations, in the form that the student takes.
+            *args: More of the student's own arguments.
+            **kwargs: The same, by name.
 
         Returns:
             Losses, ``distill_tau`` and ``distill_top1``. Those of one head among several carry its
@@ -121,10 +132,10 @@ class DistillMixin:
         if first:
             on_all_ranks(self._match)
         with self.capture_student() as captured, terms.watch_features(self) as levels:
-            losses = super().loss(batch_inputs, batch_data_samples)
+            losses = super().loss(batch_inputs, batch_data_samples, *args, **kwargs)
         features = session.features(batch_inputs, batch_data_samples)
         if first:
-            session.trim(features, self.teacher_logits)
+            session.trim(lambda: self.probe(captured, features))
         heads = self.compare(captured, features)
         if terms.requires_boxes:
             objects = GroundTruth.from_data_samples(batch_data_samples)
@@ -169,14 +180,14 @@ class DistillMixin:
         """
         raise NotImplementedError
 
-    def teacher_logits(self, features: tuple[Tensor, ...]) -> list[Tensor]:
-        """Return class logits of all the teacher's heads, from levels (B, C, h, w) of any size."""
+    def probe(self, captured: Any, teacher_features: tuple[Tensor, ...]) -> list[Tensor]:
+        """Return a few class logits of all the teacher's heads; see :meth:`compare`."""
         raise NotImplementedError
 
 
-def _over_student(distiller: type, student_type: str) -> type:
+def _over_student(distiller: type, student_type: str | type) -> type:
     """Return a class that derives from a distiller and from the student's own class."""
-    student = MODELS.get(student_type)
+    student = find(MODELS, student_type)
     if student is None:
         raise UnknownNameError(
             f'student_type={student_type!r} is not in the registry of models. Give the type that '

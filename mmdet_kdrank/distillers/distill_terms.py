@@ -19,6 +19,7 @@ from mmdet_kdrank.heads.class_output import ClassOutput
 from mmdet_kdrank.ops.agreement import agreement
 from mmdet_kdrank.ops.checks import blamed_on
 from mmdet_kdrank.ops.suggestions import did_you_mean
+from mmdet_kdrank.scopes import build
 from mmdet_kdrank.structures.samples import ClassAlignment, DistillSamples, align_samples
 
 
@@ -74,7 +75,7 @@ class DistillTerms:
         self.factors = dict.fromkeys([*self.entries, *(self.features or ())], 1.0)
         """Factor of a schedule on each entry, in addition to its configured weight."""
         with blamed_on('selector', 'Correct the type or the argument.'):
-            self.selector: Callable[[DistillSamples], DistillSamples] = TASK_UTILS.build(selector)
+            self.selector: Callable[[DistillSamples], DistillSamples] = build(TASK_UTILS, selector)
         self.guard = FiniteGuard(on_nonfinite)
 
     @property

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from mmdet_kdrank.errors import ArgumentError, ArgumentTypeError
 from mmdet_kdrank.ops.checks import blamed_on
 from mmdet_kdrank.ops.suggestions import quoted_numbers
+from mmdet_kdrank.scopes import build
 from mmdet_kdrank.structures.samples import DistillSamples
 
 # The losses of this package say what they compare; losses of other packages may be either.
@@ -231,7 +232,7 @@ def check_names(configs: dict[str, dict], argument: str) -> None:
 
 def build_loss(config: dict, argument: str) -> nn.Module:
     """Build a registered loss; raise ValueError if it belongs to the other argument."""
-    loss = MODELS.build(config)
+    loss = build(MODELS, config)
     if fault := quoted_numbers(type(loss), config):
         raise ArgumentError(fault)
     kind = getattr(loss, 'compares', None)

@@ -16,10 +16,11 @@ from torch import Tensor
 
 from mmdet_kdrank.errors import ArgumentError
 from mmdet_kdrank.ops.checks import check_count
+from mmdet_kdrank.scopes import register
 from mmdet_kdrank.structures.samples import DistillSamples
 
 
-@TASK_UTILS.register_module()
+@register(TASK_UTILS)
 class AllSamples:
     """Keeps all rows, with the weights and the normaliser of the student's own class loss.
 
@@ -52,7 +53,7 @@ class AllSamples:
         return replace(samples, avg_factor=factor)
 
 
-@TASK_UTILS.register_module()
+@register(TASK_UTILS)
 class PositiveSamples:
     """Keeps the rows that the student's own assignment calls foreground.
 
@@ -73,7 +74,7 @@ class PositiveSamples:
         return samples.take(samples.positive().nonzero().squeeze(1))
 
 
-@TASK_UTILS.register_module()
+@register(TASK_UTILS)
 class TopkSamples:
     """Keeps the rows of each image with the teacher's highest foreground scores.
 
@@ -119,7 +120,7 @@ class TopkSamples:
         return scores.topk(min(self.k, rows), sorted=False).indices.flatten().sort().values
 
 
-@TASK_UTILS.register_module()
+@register(TASK_UTILS)
 class ScoreWeightedSamples:
     """Keeps all rows, weighted by the teacher's highest foreground score.
 

@@ -8,7 +8,6 @@ from typing import Any
 import torch
 from mmdet.structures import DetDataSample
 from mmengine.logging import print_log
-from mmengine.model import ImgDataPreprocessor
 from torch import Tensor, nn
 
 from mmdet_kdrank.distributed import on_all_ranks
@@ -19,8 +18,10 @@ from mmdet_kdrank.structures.class_alignment import align_classes, training_clas
 from mmdet_kdrank.structures.samples import ClassAlignment
 from mmdet_kdrank.teachers.dead_branches import cut_dead_branches
 from mmdet_kdrank.teachers.teacher import Teacher, TeacherSource, load_on_all_ranks
+from mmdet_kdrank.teachers.teacher_input import TeacherInput
 from mmdet_kdrank.teachers.verification import TeacherCheck
 
+Levels = tuple[Tensor, ...]
 HeadPair = tuple[ClassOutput, ClassOutput]
 """Class outputs of one distilled head, the student's and the teacher's."""
 
@@ -131,28 +132,22 @@ class TeacherSession:
         )
 
     @torch.no_grad()
-    def features(self, inputs: Tensor, data_samples: list[DetDataSample]) -> tuple[Tensor, ...]:
+    def features(self, inputs: Tensor, data_samples: list[DetDataSample] | dict) -> Levels:
         """Return the levels of the teacher's neck, (B, C, h, w), on the student's batch.
 
         Args:
             inputs: Images normalised for the student, (B, 3, H, W).
-            data_samples: Their samples.
+            data_samples: Their samples, or one dict for all images.
         """
         return self.teacher.features(self._input(inputs, data_samples))
 
-    def trim(
-        self,
-        features: tuple[Tensor, ...],
-        logits: Callable[[tuple[Tensor, ...]], Sequence[Tensor]],
-    ) -> None:
-        """Cut the branches that the class logits do not need, tested on a corner of the images.
+    def trim(self, logits: Callable[[], Sequence[Tensor]]) -> None:
+        """Cut the branches that the class logits do not need.
 
         Args:
-            features: The levels of the teacher's neck.
-            logits: Returns the class logits of all of the teacher's heads.
+            logits: Returns a few class logits of all of the teacher's heads, or none to cut none.
         """
-        corner = tuple(level[:, :, :8, :8].contiguous() for level in features)
-        cut = cut_dead_branches(self.model, lambda: logits(corner))
+        cut = cut_dead_branches(self.model, logits)
         print_log(f'The teacher runs without {", ".join(cut) or "nothing"}.', logger='current')
 
 
@@ -178,71 +173,3 @@ def check_outputs(heads: Sequence[HeadPair]) -> None:
                 'mean different things. Choose a teacher whose head has the same activation and '
                 'the same background channel.'
             )
-
-
-class TeacherInput:
-    """Turns a batch normalised for the student into one normalised for the teacher.
-
-    Normalisation and channel order are undone and redone. The padding outside each image's
-    ``img_shape`` gets the teacher's value. If both preprocessors agree, the batch stays as it is.
-
-    Args:
-        student: The student's data preprocessor.
-        teacher: The teacher's data preprocessor.
-
-    Raises:
-        ValueError: If the student's padding does not fit the teacher, or if the normalisation of a
-            preprocessor is not known.
-    """
-
-    def __init__(self, student: nn.Module, teacher: nn.Module) -> None:
-        for side, preprocessor in (('student', student), ('teacher', teacher)):
-            if not isinstance(preprocessor, ImgDataPreprocessor):
-                raise ArgumentError(
-                    f'The {side} has a {type(preprocessor).__name__}, whose normalisation is not '
-                    'known, so the teacher cannot get images as in its training. Give its '
-                    "model config data_preprocessor=dict(type='DetDataPreprocessor', mean=…, "
-                    'std=…, …).'
-                )
-        divisor = teacher.pad_size_divisor
-        if student.pad_size_divisor % divisor:
-            raise ArgumentError(
-                f'The student pads images to multiples of {student.pad_size_divisor}, the teacher '
-                f"needs multiples of {divisor}. Set the student's "
-                f'data_preprocessor.pad_size_divisor to a multiple of {divisor}.'
-            )
-        self.student = student
-        self.teacher = teacher
-        self.identical = _settings(student) == _settings(teacher)
-
-    def __call__(self, inputs: Tensor, data_samples: list[DetDataSample]) -> Tensor:
-        """Return the images, (B, 3, H, W), normalised for the teacher.
-
-        Args:
-            inputs: Images normalised for the student, (B, 3, H, W).
-            data_samples: Their samples, with ``img_shape``.
-        """
-        if self.identical:
-            return inputs
-        images = inputs
-        if hasattr(self.student, 'mean'):
-            images = images * self.student.std + self.student.mean
-        if self.student._channel_conversion != self.teacher._channel_conversion:
-            images = images.flip(1)
-        if hasattr(self.teacher, 'mean'):
-            images = (images - self.teacher.mean) / self.teacher.std
-        elif images is inputs:
-            images = images.clone()
-        for image, sample in zip(images, data_samples, strict=True):
-            height, width = sample.img_shape[:2]
-            image[:, height:] = self.teacher.pad_value
-            image[:, :, width:] = self.teacher.pad_value
-        return images
-
-
-def _settings(preprocessor: ImgDataPreprocessor) -> tuple:
-    statistics = [
-        tuple(getattr(preprocessor, name, torch.empty(0)).flatten().tolist())
-        for name in ('mean', 'std')
-    ]
-    return (*statistics, preprocessor._channel_conversion, preprocessor.pad_value)

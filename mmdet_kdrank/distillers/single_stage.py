@@ -23,6 +23,7 @@ from mmdet_kdrank.heads.class_output import ClassOutput, class_output
 from mmdet_kdrank.heads.class_targets import ClassTargets, RowOrder, watch_class_targets
 from mmdet_kdrank.heads.priors import assert_comparable, prior_boxes
 from mmdet_kdrank.ops.checks import check_choice
+from mmdet_kdrank.scopes import register
 from mmdet_kdrank.structures.samples import DistillSamples
 
 
@@ -116,6 +117,12 @@ class DenseDistillMixin(DistillMixin):
             head.training = True
         return self.teacher_session.heads[0][1].class_maps(head(features))
 
+    def probe(self, captured: DenseRecord, teacher_features: tuple[Tensor, ...]) -> list[Tensor]:
+        """Return the teacher's class maps of a corner of the images."""
+        return self.teacher_logits(
+            tuple(level[:, :, :8, :8].contiguous() for level in teacher_features)
+        )
+
     def pair_heads(self, teacher: nn.Module) -> list[HeadPair]:
         """Pair the two dense heads, which must have the same priors."""
         for side, detector in (('student', self), ('teacher', teacher)):
@@ -146,7 +153,7 @@ class DenseDistillMixin(DistillMixin):
         return replace(samples, labels=labels, weights=weights, avg_factor=avg_factor)
 
 
-@MODELS.register_module()
+@register(MODELS)
 class DistillSingleStageDetector(DenseDistillMixin, SingleStageDetector):
     """A RetinaNet-like student; see :class:`DenseDistillMixin`.
 
@@ -167,7 +174,7 @@ class DistillSingleStageDetector(DenseDistillMixin, SingleStageDetector):
     family = SingleStageDetector
 
 
-@MODELS.register_module()
+@register(MODELS)
 class DistillSingleStageInstanceSegmentor(DenseDistillMixin, SingleStageInstanceSegmentor):
     """A YOLACT- or CondInst-like student, by the class logits of its box head.
 

@@ -47,6 +47,7 @@ def check_arguments(distiller: type, student: type[nn.Module], kwargs: dict[str,
                 'detector with one such head, a dict, can be distilled.'
             )
     head = (kwargs.get('roi_head') or {}).get('type')
+    head = head.split('.')[-1] if isinstance(head, str) else getattr(head, '__name__', None)
     own = MODELS.get(OWN_DETECTOR[head]) if head in OWN_DETECTOR else student
     if not issubclass(student, own):
         raise ArgumentTypeError(

@@ -18,6 +18,7 @@ from mmdet_kdrank.distillers.session import HeadPair
 from mmdet_kdrank.errors import ArgumentError, ArgumentTypeError, UnsupportedError
 from mmdet_kdrank.heads.capture import watch_method
 from mmdet_kdrank.heads.class_output import ClassOutput, class_output
+from mmdet_kdrank.scopes import register
 from mmdet_kdrank.structures.samples import DistillSamples
 
 
@@ -27,7 +28,8 @@ class RoIRecord:
 
     Args:
         output: Class output, (N, values), with its graph.
-        rois: Index of the image, then x1, y1, x2, y2 in pixels of the input, (N, 5).
+        rois: Index of the image, then the box in pixels of the input: x1, y1, x2, y2, (N, 5), or
+            of rotated boxes x, y, w, h and the angle, (N, 6).
         labels: Assigned labels, (N,).
         weights: Label weights, (N,).
     """
@@ -38,7 +40,7 @@ class RoIRecord:
     weights: Tensor
 
 
-@MODELS.register_module()
+@register(MODELS)
 class DistillTwoStageDetector(DistillMixin, TwoStageDetector):
     """A Faster R-CNN-like student that learns from a teacher on its own sampled RoIs.
 
@@ -116,13 +118,19 @@ class DistillTwoStageDetector(DistillMixin, TwoStageDetector):
             heads.append(DistilledHead(samples, output, [record.output], prefix, scale))
         return heads
 
-    def teacher_logits(self, features: tuple[Tensor, ...]) -> list[Tensor]:
-        """Classify two RoIs of the first image with the teacher, (2, channels) a stage."""
-        rois = features[0].new_tensor([[0, 0, 0, 16, 24], [0, 4, 4, 30, 20]])
-        return self._classify(features, [rois] * len(self.teacher_session.heads))
+    def probe(
+        self, captured: list[list[RoIRecord]], teacher_features: tuple[Tensor, ...]
+    ) -> list[Tensor]:
+        """Classify up to two of the student's RoIs of the first image, stage by stage."""
+        # Other RoIs than a head's own may have another form: a rotated box has five values.
+        records = self._one_record_a_stage(captured)
+        rois = [record.rois[record.rois[:, 0] == 0][:2] for record in records]
+        if not all(map(len, rois)):
+            return []
+        return self._classify(tuple(level[:1] for level in teacher_features), rois)
 
     def _classify(self, features: tuple[Tensor, ...], rois: list[Tensor]) -> list[Tensor]:
-        """Classify the RoIs of each stage, (N, 5), with the teacher, (N, channels) a stage."""
+        """Classify the RoIs of each stage with the teacher, (N, channels) a stage."""
         roi_head = self.teacher_session.model.roi_head
         context = _context(roi_head, features)
         logits = []

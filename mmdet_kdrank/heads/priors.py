@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+from mmdet.structures.bbox import get_box_tensor
 from torch import Tensor, nn
 
 from mmdet_kdrank.errors import ArgumentError, ArgumentTypeError
@@ -49,7 +50,7 @@ def assert_comparable(student: nn.Module, teacher: nn.Module, priors: str) -> No
         return
     # A small grid shows differences in strides, offsets and priors of a cell.
     student_grids, teacher_grids = (
-        generator.grid_priors([(2, 3)] * count, device='cpu')
+        map(get_box_tensor, generator.grid_priors([(2, 3)] * count, device='cpu'))
         for generator, count in zip(generators, levels, strict=True)
     )
     for level, (a, b) in enumerate(zip(student_grids, teacher_grids, strict=True)):
@@ -78,13 +79,15 @@ def prior_boxes(head: nn.Module, maps: Sequence[Tensor]) -> Tensor:
         maps: Its class maps, one a level, (B, channels, H, W).
 
     Returns:
-        Boxes x1, y1, x2, y2 in pixels of the input, (N, 4), by level and then by image.
+        Boxes x1, y1, x2, y2 in pixels of the input, (N, 4), by level and then by image. Those of
+        rotated anchors have 5 values.
     """
     generator = head.prior_generator
     sizes = [tuple(level.shape[-2:]) for level in maps]
     levels = generator.grid_priors(sizes, device=maps[0].device)
     boxes = []
-    for level, priors, stride in zip(maps, levels, generator.strides, strict=True):
+    for level, grid, stride in zip(maps, levels, generator.strides, strict=True):
+        priors = get_box_tensor(grid)
         if priors.shape[1] == 2:
             half = priors.new_tensor(stride) / 2
             priors = torch.cat([priors - half, priors + half], 1)

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
+from mmdet.registry import HOOKS
 from mmengine.dist import broadcast
 from mmengine.hooks import Hook
-from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 from mmengine.runner.checkpoint import weights_to_cpu
 
 from mmdet_kdrank.errors import ArgumentError
 from mmdet_kdrank.hooks.distilling_model import distiller
+from mmdet_kdrank.scopes import register
 
 KEY = 'distill_adapters'
 """Key in the checkpoint, alongside ``state_dict`` and ``optimizer``."""
 
 
-@HOOKS.register_module()
+@register(HOOKS)
 class DistillAdapterHook(Hook):
     """Saves the adapters of ``distill_features`` in the checkpoint, and loads them into a new run.
 

@@ -7,17 +7,18 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Any
 
+from mmdet.registry import HOOKS
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
-from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
 from mmdet_kdrank.errors import ArgumentError
 from mmdet_kdrank.hooks.distilling_model import distiller
 from mmdet_kdrank.ops.checks import check_count
+from mmdet_kdrank.scopes import register
 
 
-@HOOKS.register_module()
+@register(HOOKS)
 class DistillDiagnosticsHook(Hook):
     """Measures the distillation in every ``interval``-th iteration.
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from mmdet.registry import HOOKS
 from mmengine.hooks import Hook
-from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
 from mmdet_kdrank.hooks.distilling_model import distiller
+from mmdet_kdrank.scopes import register
 
 
-@HOOKS.register_module()
+@register(HOOKS)
 class VerifyTeacherHook(Hook):
     """Runs what ``teacher.verify`` asks for, on the run's own validation set.
 

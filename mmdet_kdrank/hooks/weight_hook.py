@@ -8,13 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mmdet.registry import HOOKS
 from mmengine.hooks import Hook
-from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
 from mmdet_kdrank.errors import ArgumentError, ArgumentTypeError
 from mmdet_kdrank.hooks.distilling_model import distiller
 from mmdet_kdrank.ops.checks import check_choice, check_count
+from mmdet_kdrank.scopes import register
 
 
 @dataclass(frozen=True)
@@ -168,7 +169,7 @@ def _check_factor(argument: str, value: float) -> None:
         raise ArgumentError(f'{argument}={value!r} must be a finite number of at least 0.')
 
 
-@HOOKS.register_module()
+@register(HOOKS)
 class DistillWeightHook(Hook):
     """Multiplies the weight of entries of ``distill_losses`` and ``distill_features``.
 

@@ -8,9 +8,10 @@ from torch import Tensor
 
 from mmdet_kdrank.losses.base import LogitDistillLoss
 from mmdet_kdrank.ops.checks import check_positive
+from mmdet_kdrank.scopes import register
 
 
-@MODELS.register_module()
+@register(MODELS)
 class BinaryKDLoss(LogitDistillLoss):
     r"""``T^2 sum_c BCE(sigmoid(s_c / T), sigmoid(t_c / T))``, for sigmoid heads.
 

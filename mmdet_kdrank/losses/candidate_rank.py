@@ -11,13 +11,14 @@ from mmdet_kdrank.errors import ArgumentError
 from mmdet_kdrank.losses.candidate_base import CandidateLoss
 from mmdet_kdrank.losses.kendall_rank import KendallRankLoss
 from mmdet_kdrank.ops import FORMS
+from mmdet_kdrank.scopes import register
 
 # Its reduction, class groups and seed have no meaning along the candidates.
 _OF_KENDALL_RANK = ('steepness', 'surrogate', 'form', 'standardize')
 _OF_KENDALL_RANK += ('exact_teacher', 'eps', 'standardize_eps', 'backend')
 
 
-@MODELS.register_module()
+@register(MODELS)
 class CandidateRankLoss(CandidateLoss):
     r"""``1 - tau`` between the student's and the teacher's log-odds of the candidates of a row.
 

@@ -24,6 +24,7 @@ import torch.nn.functional as F
 from mmdet.structures.bbox import bbox_overlaps
 from torch import Tensor
 
+from mmdet_kdrank.errors import ArgumentError
 from mmdet_kdrank.structures.samples import DistillSamples
 
 
@@ -168,6 +169,12 @@ def _owners(samples: DistillSamples, positive: Tensor) -> tuple[Tensor, Tensor]:
     objects = samples.ground_truth
     if not len(objects):
         return positive[:0], positive[:0]
+    for name, boxes in (('samples', samples.boxes), ('objects', objects.boxes)):
+        if boxes.shape[1] != 4:
+            raise ArgumentError(
+                f"rows='object' compares horizontal boxes of 4 values, and those of the {name} "
+                f"have {boxes.shape[1]}, as rotated ones do. Use rows='class'."
+            )
     overlap = bbox_overlaps(samples.boxes[positive], objects.boxes)
     matches = samples.image[positive][:, None] == objects.image
     matches &= samples.labels[positive][:, None] == objects.labels

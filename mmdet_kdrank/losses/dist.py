@@ -9,9 +9,10 @@ from torch import Tensor
 
 from mmdet_kdrank.losses.base import LogitDistillLoss
 from mmdet_kdrank.ops.checks import check_choice, check_number, check_positive
+from mmdet_kdrank.scopes import register
 
 
-@MODELS.register_module()
+@register(MODELS)
 class DISTLoss(LogitDistillLoss):
     r"""``T^2 (beta inter + gamma intra)``: Pearson distances of the scores, by rows and by columns.
 

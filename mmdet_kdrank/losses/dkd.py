@@ -9,6 +9,7 @@ from torch import Tensor
 
 from mmdet_kdrank.losses.base import LogitDistillLoss
 from mmdet_kdrank.ops.checks import check_number, check_positive
+from mmdet_kdrank.scopes import register
 
 
 def split_target(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -39,7 +40,7 @@ def split_target(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor
     return log_p.gather(1, target).squeeze(1), log_rest, others - log_rest[:, None]
 
 
-@MODELS.register_module()
+@register(MODELS)
 class DKDLoss(LogitDistillLoss):
     r"""``T^2 (alpha TCKD + beta NCKD)``, for softmax heads.
 

@@ -9,9 +9,10 @@ from torch.nn.functional import mse_loss
 
 from mmdet_kdrank.errors import ArgumentError
 from mmdet_kdrank.losses.feature_base import FeatureDistillLoss
+from mmdet_kdrank.scopes import register
 
 
-@MODELS.register_module()
+@register(MODELS)
 class FeatureMimicLoss(FeatureDistillLoss):
     r"""``sum_levels mean (A_l(s_l) - t_l)^2``, with a 1x1 convolution A for each level l.
 

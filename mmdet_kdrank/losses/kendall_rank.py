@@ -8,6 +8,7 @@ from mmdet_kdrank.losses.base import LogitDistillLoss
 from mmdet_kdrank.losses.shuffles import Shuffles
 from mmdet_kdrank.ops import BACKENDS, FORMS, SURROGATES, grouped_kendall_tau, kendall_tau
 from mmdet_kdrank.ops.checks import check_choice, check_count, check_positive
+from mmdet_kdrank.scopes import register
 
 
 def standardize_rows(logits: Tensor, eps: float, valid: Tensor | None = None) -> Tensor:
@@ -30,7 +31,7 @@ def standardize_rows(logits: Tensor, eps: float, valid: Tensor | None = None) ->
     return centred * (centred.square().sum(1, keepdim=True) / count + eps).rsqrt()
 
 
-@MODELS.register_module()
+@register(MODELS)
 class KendallRankLoss(LogitDistillLoss):
     r"""``1 - tau`` between the student's and the teacher's logits, row by row.
 

@@ -10,9 +10,10 @@ from mmdet_kdrank.errors import ArgumentError, ArgumentTypeError
 from mmdet_kdrank.losses.base import LogitDistillLoss
 from mmdet_kdrank.losses.kendall_rank import standardize_rows
 from mmdet_kdrank.ops.checks import check_positive
+from mmdet_kdrank.scopes import build, register
 
 
-@MODELS.register_module()
+@register(MODELS)
 class LSKDLoss(LogitDistillLoss):
     r"""``loss(Z(s), Z(t))`` with ``Z(x) = (x - mean x) / std x``, row by row over the classes.
 
@@ -56,7 +57,7 @@ class LSKDLoss(LogitDistillLoss):
         super().__init__(**options)
         check_positive('eps', eps)
         self.eps = eps
-        self.loss = MODELS.build(loss)
+        self.loss = build(MODELS, loss)
         if getattr(self.loss, 'requires_samples', False):
             raise ArgumentError(
                 f'{type(self.loss).__name__} compares samples, and LSKDLoss standardises the '

@@ -4,9 +4,10 @@ from mmdet.registry import MODELS
 from torch import Tensor
 
 from mmdet_kdrank.losses.base import LogitDistillLoss
+from mmdet_kdrank.scopes import register
 
 
-@MODELS.register_module()
+@register(MODELS)
 class LogitMSELoss(LogitDistillLoss):
     r"""``sum_c (s_c - t_c)^2 / C``: the student learns the teacher's logits themselves.
 

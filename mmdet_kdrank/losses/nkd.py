@@ -8,9 +8,10 @@ from torch import Tensor
 from mmdet_kdrank.losses.base import LogitDistillLoss
 from mmdet_kdrank.losses.dkd import split_target
 from mmdet_kdrank.ops.checks import check_number, check_positive
+from mmdet_kdrank.scopes import register
 
 
-@MODELS.register_module()
+@register(MODELS)
 class NKDLoss(LogitDistillLoss):
     r"""``-q_y log p_y - gamma T^2 sum_{c != y} o^t_c log o^s_c``, for softmax heads.
 

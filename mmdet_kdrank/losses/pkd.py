@@ -5,12 +5,13 @@ from mmdet.registry import MODELS
 from torch import Tensor
 
 from mmdet_kdrank.losses.feature_base import FeatureDistillLoss
+from mmdet_kdrank.scopes import register
 
 # Added to the variance. The authors' code adds 1e-6 to the standard deviation.
 _EPS = 1e-12
 
 
-@MODELS.register_module()
+@register(MODELS)
 class PKDLoss(FeatureDistillLoss):
     r"""``sum_levels mean_c (1 - r_c)``, with r the Pearson correlation of a channel's two maps.
 

@@ -9,9 +9,10 @@ from torch import Tensor
 from mmdet_kdrank.errors import ArgumentError
 from mmdet_kdrank.losses.base import LogitDistillLoss
 from mmdet_kdrank.ops.checks import check_number
+from mmdet_kdrank.scopes import register
 
 
-@MODELS.register_module()
+@register(MODELS)
 class QualityFocalKDLoss(LogitDistillLoss):
     r"""``sum_c |p_c - q_c|^beta BCE(p_c, q_c)`` with ``p = sigmoid(s)``, ``q = sigmoid(t)``.
 

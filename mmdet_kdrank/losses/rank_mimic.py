@@ -10,9 +10,10 @@ from torch import Tensor
 
 from mmdet_kdrank.losses.candidate_base import CandidateLoss
 from mmdet_kdrank.ops.checks import check_choice, check_positive
+from mmdet_kdrank.scopes import register
 
 
-@MODELS.register_module()
+@register(MODELS)
 class RankMimicLoss(CandidateLoss):
     r"""``T^2 KL(q || p)``, with q and p the softmax over an object's candidates of their scores.
 

@@ -28,7 +28,7 @@ class DistillSamples:
         avg_factor: The normaliser of these rows, 0 without rows. It is that of the student's class
             loss until a selector sets it. A tensor stays on its device.
         boxes: RoI, anchor or cell of each row, x1, y1, x2, y2 in pixels of the input, (N, 4).
-            Set only if a loss has ``requires_boxes``.
+            Rotated boxes have 5 values. Set only if a loss has ``requires_boxes``.
         ground_truth: The batch's objects; set together with ``boxes``.
         level: Index of the pyramid level of each row, (N,), int64. None for RoIs.
         num_images: Number of images, where all have equally many rows, as of a dense head. It

@@ -40,7 +40,8 @@ def cut_dead_branches(model: nn.Module, logits: Logits) -> list[str]:
 
     Args:
         model: A frozen model in eval mode, changed in place.
-        logits: Returns the logits, a sequence of tensors of any shape.
+        logits: Returns the logits, a sequence of tensors of any shape. Without any, nothing is
+            cut.
 
     Returns:
         Names of the modules that were cut.
@@ -48,7 +49,7 @@ def cut_dead_branches(model: nn.Module, logits: Logits) -> list[str]:
     with torch.no_grad():
         expected = logits()
     cut: list[str] = []
-    for name, stand_in in _candidates(model, logits).items():
+    for name, stand_in in (_candidates(model, logits) if expected else {}).items():
         if name.startswith(tuple(f'{outer}.' for outer in cut)):
             continue
         owner_name, _, attribute = name.rpartition('.')

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
 
 import torch
 from mmdet.registry import DATASETS, MODELS
@@ -18,10 +17,11 @@ from mmengine.registry import DefaultScope
 from torch import Tensor, nn
 
 from mmdet_kdrank.distributed import on_all_ranks
-from mmdet_kdrank.errors import ArgumentError, ArgumentTypeError, CheckpointError
+from mmdet_kdrank.errors import ArgumentError, ArgumentTypeError, UnknownNameError
 from mmdet_kdrank.ops.checks import blamed_on
 from mmdet_kdrank.ops.suggestions import did_you_mean
 from mmdet_kdrank.random_states import kept_random_states
+from mmdet_kdrank.scopes import build, find
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,8 @@ class TeacherSource:
         channels_last: Whether the teacher computes with the channels innermost in memory.
         verify: Whether, or with which options, the teacher is evaluated before training (see
             :meth:`~mmdet_kdrank.teachers.verification.TeacherCheck.from_option`).
+        scope: Registry scope of a config dict. Defaults to that in which this object is made, the
+            student's. A config file has a ``default_scope`` of its own, or MMDetection's.
 
     Raises:
         TypeError: If the config or the checkpoint has another type.
@@ -45,6 +47,7 @@ class TeacherSource:
     checkpoint: str
     channels_last: bool = False
     verify: bool | dict = False
+    scope: str = field(default_factory=lambda: _default_scope())
 
     def __post_init__(self) -> None:
         for name, value, kinds in (
@@ -102,23 +105,26 @@ class TeacherSource:
         with blamed_on(setting, 'Correct the name or the file.'):
             config = self._read_config()
             path = self._published() if self.checkpoint == 'auto' else self.checkpoint
-        scope = config.get('default_scope', 'mmdet')
+        scope = config.get('default_scope') or 'mmdet'
         unbuilt = blamed_on(setting, 'Give the config that the checkpoint was made with.')
         with unbuilt, kept_random_states(), DefaultScope.overwrite_default_scope(scope):
-            model = MODELS.build(config.model)
-            names = _dataset_classes(config)
+            model = build(MODELS, config.model)
         # Imported here: evaluation builds no teacher.
+        from mmdet_kdrank.checkpoints.detector_weights import class_names
         from mmdet_kdrank.checkpoints.loading import load_checkpoint
 
         checkpoint = load_checkpoint(path)
         _load_strictly(model, checkpoint, path, _shortened(self.config))
         model.requires_grad_(False).eval()
-        classes = _meta_classes(checkpoint, path) or names
+        classes = class_names(checkpoint, path)
+        if classes is None:
+            with blamed_on(setting, 'Correct the data set, or its metainfo.'):
+                classes = _dataset_classes(config, scope)
         return Teacher(model, classes, path, self.channels_last)
 
     def _read_config(self) -> Config:
         if not isinstance(self.config, str):
-            config = Config(dict(model=self.config))
+            config = Config(dict(model=self.config, default_scope=self.scope))
         else:
             config = get_config(self.config) if self._in_package() else Config.fromfile(self.config)
         if 'type' not in config.get('model', {}):
@@ -234,39 +240,24 @@ def _load_strictly(model: nn.Module, checkpoint: dict, path: str, config: str) -
         )
 
 
-def _meta_classes(checkpoint: dict, path: str) -> tuple[str, ...] | None:
-    from mmdet_kdrank.checkpoints.detector_weights import checkpoint_meta
+def _dataset_classes(config: Config, scope: str) -> tuple[str, ...] | None:
+    from mmdet_kdrank.checkpoints.detector_weights import as_names
 
-    meta = checkpoint_meta(checkpoint)
-    dataset_meta = meta.get('dataset_meta')
-    named = dataset_meta if isinstance(dataset_meta, Mapping) else meta
-    classes = {str(key).lower(): value for key, value in named.items()}.get('classes')
-    if classes and not (
-        isinstance(classes, str)
-        or (isinstance(classes, (list, tuple)) and all(isinstance(c, str) for c in classes))
-    ):
-        raise CheckpointError(
-            f'The teacher checkpoint {path} has classes in its meta that are no list of names '
-            f'({str(classes)[:80]}). Correct them, or remove them from the file.'
-        )
-    return _as_names(classes)
-
-
-def _dataset_classes(config: Config) -> tuple[str, ...] | None:
-    dataset = config.get('train_dataloader', {}).get('dataset')
+    dataset = (config.get('train_dataloader') or {}).get('dataset')
     while dataset is not None and 'type' in dataset:
         inner = dataset.get('dataset') or next(iter(dataset.get('datasets', [])), None)
         if inner is None:
-            dataset_type = DATASETS.get(dataset.type)
-            return _as_names(dataset_type._load_metainfo(dataset.get('metainfo')).get('classes'))
+            kind = find(DATASETS, dataset.type, dataset.get('_scope_', scope))
+            if kind is None:
+                raise UnknownNameError(
+                    f'the checkpoint has no class names, and the data set {dataset.type} is not '
+                    f'registered in the scope {scope}. Name its module in custom_imports.'
+                )
+            # A data set that is not MMEngine's knows no names but those in the config.
+            read = getattr(kind, '_load_metainfo', lambda metainfo: metainfo or {})
+            return as_names(read(dataset.get('metainfo')).get('classes'))
         dataset = inner
     return None
-
-
-def _as_names(classes: Any) -> tuple[str, ...] | None:
-    if not classes:
-        return None
-    return (classes,) if isinstance(classes, str) else tuple(classes)
 
 
 def _counted(keys: list[str], word: str, most: int = 3) -> str:
@@ -277,4 +268,13 @@ def _counted(keys: list[str], word: str, most: int = 3) -> str:
 
 
 def _shortened(config: str | dict) -> str:
-    return config if isinstance(config, str) else f'a dict of type {config.get("type")!r}'
+    if isinstance(config, str):
+        return config
+    kind = config.get('type')
+    return f'a dict of type {getattr(kind, "__name__", kind)!r}'
+
+
+def _default_scope() -> str:
+    scope = DefaultScope.get_current_instance()
+    # A runner without a scope is in MMEngine's, whose registries MMDetection's extend.
+    return 'mmdet' if scope is None or scope.scope_name == 'mmengine' else scope.scope_name

@@ -2,7 +2,7 @@ import pytest
 import torch
 from mmdet.registry import MODELS
 
-from mmdet_kdrank.distillers.session import TeacherInput
+from mmdet_kdrank.teachers.teacher_input import TeacherInput
 from tests.detectors import raw_batch
 
 PYTORCH = dict(
