@@ -4,12 +4,14 @@ PYTHON ?=
 PYTEST_ARGS ?=
 QUICK ?=
 DEVICE ?= cpu
+ARCH ?= 9.0
+OUT ?= work_dirs/gpu
 VENV := $(if $(filter modern,$(STACK)),.venv,.venv-$(STACK))
 PY := $(VENV)/bin/python
 PYTEST := OMP_NUM_THREADS=1 $(PY) -m pytest -n auto --maxprocesses 8 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-quick test-slow test-gpu bench docs lint clean
+.PHONY: help setup demo test test-quick test-slow test-gpu gpu gpu-wheels bench docs lint clean
 
 help: ## List the commands.
 	@sed -n 's/^\([a-z-]*\): .*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -40,6 +42,12 @@ test-slow: setup ## Set-up, then the tests that take minutes, which make test le
 
 test-gpu: setup ## Set-up, then the tests that need a GPU; fails if none ran.
 	KDRANK_REQUIRE_GPU=1 $(PY) -m pytest -m cuda $(PYTEST_ARGS)
+
+gpu-wheels: setup ## Collect what `make gpu` needs on a machine without a network; ARCH=9.0 names the card.
+	$(PY) -m bootstrap.gpu_wheels --stack '$(STACK)' --venv '$(VENV)' --arch '$(ARCH)'
+
+gpu: ## Run every check and figure that needs a GPU, in eight minutes, into OUT=work_dirs/gpu.
+	bash benchmarks/gpu.sh '$(OUT)'
 
 bench: setup ## Set-up, then all benchmarks: CSV files, plots and the tables of docs/reports/performance.md.
 	$(PY) -W ignore benchmarks/run.py --device $(DEVICE) $(if $(filter-out 0,$(QUICK)),--quick)

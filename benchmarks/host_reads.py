@@ -3,15 +3,18 @@
 
 Runs one step of a distilling detector on the CPU and counts the operations whose result the host
 needs: numbers that are read, and masks that choose a number of rows. Copies between host and device
-are not seen on a CPU. Prints how often the stock student, the teacher's own forward and each line
-of this package ask.
+are not seen on a CPU; with --device cuda, CUDA reports them too. Prints how often the stock
+student, the teacher's own forward and each line of this package ask.
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
 import tempfile
+import warnings
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +68,7 @@ class HostReads(TorchDispatchMode):
 
 def _asking() -> str:
     """Return the line of the package that asked, or which side's detector of MMDetection did."""
-    frame, of_mmdet = sys._getframe(2), False
+    frame, of_mmdet = sys._getframe(1), False
     while frame is not None:
         file = Path(frame.f_code.co_filename)
         if PACKAGE in file.parents:
@@ -79,12 +82,13 @@ def _asking() -> str:
     return 'student'
 
 
-def host_reads(config_file: str, selector: dict | None = None) -> Counter[str]:
+def host_reads(config_file: str, selector: dict | None = None, device: str = 'cpu') -> Counter[str]:
     """Count one step of a distilling leaf config after its first, which also checks and trims.
 
     Args:
         config_file: Path relative to the repository.
         selector: Config of another selector than the file's.
+        device: ``'cpu'``, or ``'cuda'``, where CUDA itself reports all that waits for it.
 
     Returns:
         Counts as of :class:`HostReads`.
@@ -95,18 +99,42 @@ def host_reads(config_file: str, selector: dict | None = None) -> Counter[str]:
             config.model.selector = selector
         detector = MODELS.build(config.model)
         detector.init_weights()
-        detector.train()
+        detector.train().to(device)
         batch = detector.data_preprocessor(random_batch(config.model), training=True)
         detector(**batch, mode='loss')
+        if device != 'cpu':
+            return cuda_reads(lambda: detector(**batch, mode='loss'))
         with HostReads() as reads:
             detector(**batch, mode='loss')
     return reads.lines
 
 
+def cuda_reads(step: Callable[[], Any]) -> Counter[str]:
+    """Count the synchronisations that CUDA itself reports, as :func:`host_reads` counts reads.
+
+    Args:
+        step: Trains one step on the GPU.
+    """
+    lines: Counter[str] = Counter()
+    with warnings.catch_warnings():
+        warnings.simplefilter('always')
+        # The stack of the operation is still there when its warning is shown.
+        warnings.showwarning = lambda *_, **__: lines.update([_asking()])
+        torch.cuda.set_sync_debug_mode('warn')
+        try:
+            step()
+        finally:
+            torch.cuda.set_sync_debug_mode('default')
+    return lines
+
+
 def main() -> None:
     """Print the counts."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--device', default='cpu', help='cpu (default) or cuda')
+    device = parser.parse_args().device
     for name, config in CONFIGS.items():
-        lines = host_reads(config)
+        lines = host_reads(config, device=device)
         print(f'{name}: {lines["student"]} of the student, {lines["teacher"]} of the teacher')
         for line, count in sorted(lines.items()):
             if ':' in line:

@@ -52,11 +52,12 @@ def run(scripts: Sequence[Script], device: str, quick: bool, out: Path) -> list[
     paths = []
     for script, steps in planned:
         rows: list[Row] = []
+        paths.append(out / f'{script.name}_{device_slug(device)}.csv')
         for step in steps:
             rows += step()
+            # At once: a machine that is lent for minutes may be gone before the last step.
+            write_rows(paths[-1], rows, device)
             bar.update()
-        paths.append(out / f'{script.name}_{device_slug(device)}.csv')
-        write_rows(paths[-1], rows, device)
     print()
     return paths
 
