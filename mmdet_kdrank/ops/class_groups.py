@@ -23,7 +23,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mmdet_kdrank.errors import ArgumentError, ArgumentTypeError
-from mmdet_kdrank.ops.checks import check_count, check_logits
+from mmdet_kdrank.ops.checks import check_choice, check_count, check_logits
+from mmdet_kdrank.ops.forms import FORMS
 from mmdet_kdrank.ops.kendall import kendall_tau
 
 
@@ -43,8 +44,8 @@ def grouped_kendall_tau(
             permutations help because rows are often similar, and the errors of similar rows add up
             if they share one.
         groups: Number of groups, 1 to C // 2.
-        options: Those of :func:`mmdet_kdrank.ops.kendall_tau` except ``mask``. ``form`` must be
-            ``'kendall'``: another form is no mean over pairs, so its estimate would be biased.
+        options: Those of :func:`mmdet_kdrank.ops.kendall_tau` except ``mask``. ``form`` must not be
+            ``'cosine'``, which is no mean over pairs, so its estimate would be biased.
 
     Returns:
         The estimates, in [-1, 1], shape (N,), float32 or float64.
@@ -74,7 +75,8 @@ def grouped_kendall_tau(
             'grouped_kendall_tau takes no mask: the number of valid pairs in a group would be '
             'random, and the estimate biased. Use kendall_tau.'
         )
-    if options.get('form', 'kendall') != 'kendall':
+    check_choice('form', options.get('form', 'kendall'), FORMS)
+    if FORMS[options.get('form', 'kendall')].norms:
         raise ArgumentError(
             f'form={options["form"]!r} is no mean over pairs: estimated from groups it would be '
             "biased. Use form='kendall', or all pairs."

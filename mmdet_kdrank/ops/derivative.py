@@ -5,7 +5,11 @@ Derivation. s_i occurs in a_ij and in a_ji = -a_ij alone; phi' is even and b odd
     d/ds_i sum_{i<j} a_ij b_ij = k sum_j phi'(k (s_i - s_j)) b_ij
     d/ds_i sum_{i<j} a_ij^2    = 2 k sum_j phi'(k (s_i - s_j)) a_ij
 
-The forward pass computes every factor of both lines, pair by pair, and does not keep them. So it
+and, for one surrogate of the product of both differences,
+
+    d/ds_i sum_{i<j} phi_k(ds_ij dt_ij) = k sum_j phi'(k ds_ij dt_ij) dt_ij
+
+The forward pass computes every factor of these lines, pair by pair, and does not keep them. So it
 also computes the derivative of tau, (N, C), and keeps it as a direction (N, C) and a scale (N,).
 Backward multiplies it by the incoming (N,) gradient.
 """
@@ -17,7 +21,7 @@ from torch import Tensor
 
 from mmdet_kdrank.errors import StateError
 from mmdet_kdrank.ops.backends import PairRequest, choose
-from mmdet_kdrank.ops.backends.base import sum_dtype
+from mmdet_kdrank.ops.backends.base import PRODUCT, sum_dtype
 from mmdet_kdrank.ops.forms import FORMS
 
 
@@ -41,9 +45,10 @@ def tau_and_derivative(
         tau, shape (N,); the direction, shape (N, C), or (0, C) without ``derivative``; and the
         scale, shape (N,). Direction times scale is the derivative of tau in the student.
     """
+    phi_teacher = 'sign' if exact_teacher else surrogate
     request = PairRequest(
         phi_student=surrogate,
-        phi_teacher='sign' if exact_teacher else surrogate,
+        phi_teacher=PRODUCT if FORMS[form].product else phi_teacher,
         steepness=steepness,
         norms=FORMS[form].norms,
         grad=derivative,

@@ -1,6 +1,6 @@
 """How pair sums become a coefficient in [-1, 1], with its derivative in the student.
 
-Both forms use means over the P = n (n - 1) / 2 pairs of the n valid columns of a row. So an eps
+All forms use means over the P = n (n - 1) / 2 pairs of the n valid columns of a row. So an eps
 has the same meaning for every number of classes.
 """
 
@@ -25,11 +25,13 @@ class Form(NamedTuple):
         min_columns: Fewest valid columns in a row for which its gradient is not zero.
         combine: ``(sums, pairs, eps) -> (tau, direction, scale)``, with ``pairs`` at least 1, of
             each row (N,) or of all. The scale is NaN where tau is.
+        product: Whether one surrogate is taken of the product of both differences.
     """
 
     norms: bool
     min_columns: int
     combine: Callable[[PairSums, Tensor | float, float], TauAndDerivative]
+    product: bool = False
 
 
 def _kendall(sums: PairSums, pairs: Tensor | float, eps: float) -> TauAndDerivative:
@@ -60,4 +62,5 @@ FORMS: dict[str, Form] = {
     'kendall': Form(norms=False, min_columns=2, combine=_kendall),
     # With two columns the cosine is the constant sgn(a b).
     'cosine': Form(norms=True, min_columns=3, combine=_cosine),
+    'product': Form(norms=False, min_columns=2, combine=_kendall, product=True),
 }

@@ -7,6 +7,7 @@ i < j:
     a_ij = phi_k(s_i - s_j)        b_ij = phi_k(t_i - t_j)
     form 'kendall':  tau = 1/P sum a_ij b_ij
     form 'cosine':   tau = 1/P sum a_ij b_ij / (rms(a) rms(b) + eps)
+    form 'product':  tau = 1/P sum phi_k((s_i - s_j) (t_i - t_j))
 """
 
 import torch
@@ -58,7 +59,8 @@ def kendall_tau(
         exact_teacher: Uses the sign itself on the teacher's side.
         form: ``'kendall'``, the mean over pairs; or ``'cosine'``, that mean divided by both root
             mean squares. The cosine form is largest at equal logits, up to a shift and ``eps``, and
-            needs C >= 3.
+            needs C >= 3. Or ``'product'``, one surrogate of the product of both differences, which
+            ``'chunked'`` and ``'reference'`` compute; ``k`` is then per squared unit of logit.
         eps: Added to the cosine form's denominator, which lies in [0, 1]. For nearly constant
             student logits it limits the gradient to about ``1 / eps`` times that of the plain form.
 
@@ -75,6 +77,7 @@ def kendall_tau(
         tau: M. G. Kendall, "A New Measure of Rank Correlation", Biometrika 30 (1938).
         Its use for logit distillation: "Enhancing Logits Distillation with Plug&Play Kendall's tau
         Ranking Loss", arXiv 2409.17823.
+        The form 'product': "DiffKendall", arXiv 2307.15317, whose beta is 2 k.
 
     Example:
         >>> student = torch.tensor([[3.0, 2.0, 1.0], [1.0, 2.0, 3.0]], requires_grad=True)
@@ -99,6 +102,10 @@ def kendall_tau(
             "gradient; use form='kendall'."
         )
 
+    if FORMS[form].product and exact_teacher:
+        raise ArgumentError(
+            "form='product' has no surrogate of the teacher's own; leave out exact_teacher=True."
+        )
     teacher = teacher.detach()
     options = (float(steepness), surrogate, exact_teacher, form, float(eps), backend)
     if surrogate == 'sign':

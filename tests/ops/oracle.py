@@ -18,6 +18,8 @@ PHI = {
     'sign': torch.sign,
 }
 SOFT = [name for name in PHI if name != 'sign']
+# The forms with a surrogate on each side, which every backend knows.
+SEPARATE = ['kendall', 'cosine']
 
 
 def loop_tau(
@@ -36,12 +38,14 @@ def loop_tau(
     ab = aa = bb = torch.zeros(len(student), dtype=torch.float64, device=student.device)
     for i in range(columns):
         for j in range(i + 1, columns):
-            a = phi_s(steepness * (student[:, i] - student[:, j]))
-            b = phi_t(steepness * (teacher[:, i] - teacher[:, j]))
+            ds, dt = student[:, i] - student[:, j], teacher[:, i] - teacher[:, j]
+            a, b = phi_s(steepness * ds), phi_t(steepness * dt)
+            if form == 'product':
+                a, b = phi_s(steepness * ds * dt), 1
             ab, aa, bb = ab + a * b, aa + a * a, bb + b * b
     pairs = columns * (columns - 1) / 2
     tau = ab / pairs
-    return tau if form == 'kendall' else tau / ((aa / pairs * bb / pairs).sqrt() + eps)
+    return tau if form != 'cosine' else tau / ((aa / pairs * bb / pairs).sqrt() + eps)
 
 
 def loop_grouped_tau(

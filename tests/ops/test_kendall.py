@@ -6,8 +6,8 @@ import pytest
 import torch
 from scipy.stats import kendalltau
 
-from mmdet_kdrank.ops import BACKENDS, FORMS, SURROGATES, kendall_tau
-from tests.ops.oracle import DEVICES, SOFT, accepts, best_dtype, joint_ranges, loop_tau
+from mmdet_kdrank.ops import BACKENDS, SURROGATES, kendall_tau
+from tests.ops.oracle import DEVICES, SEPARATE, SOFT, accepts, best_dtype, joint_ranges, loop_tau
 
 RUNNERS = [
     (backend, device)
@@ -16,7 +16,7 @@ RUNNERS = [
 ]
 backends = pytest.mark.parametrize('backend', [name for name, device in RUNNERS if device == 'cpu'])
 runners = pytest.mark.parametrize(('backend', 'device'), RUNNERS)
-forms = pytest.mark.parametrize('form', FORMS)
+forms = pytest.mark.parametrize('form', SEPARATE)
 
 
 def logits(*shape, seed=0, dtype=torch.float64, scale=2.0):

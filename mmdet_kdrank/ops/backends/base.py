@@ -6,13 +6,17 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+PRODUCT = 'product'
+"""In place of the teacher's surrogate: one surrogate for the product of both differences."""
+
 
 class PairRequest(NamedTuple):
     """The pair sums that a caller wants.
 
     Attributes:
         phi_student: Name of the surrogate on the student's differences.
-        phi_teacher: Name of the surrogate on the teacher's differences.
+        phi_teacher: Name of the surrogate on the teacher's differences. :data:`PRODUCT`: none, and
+            ``phi_student`` is taken of ``k`` times the product of both differences.
         steepness: ``k``, the factor on every difference.
         norms: Whether the sums of squares are wanted too.
         grad: Whether the derivatives are wanted too.
@@ -32,7 +36,8 @@ class PairSums(NamedTuple):
     were not requested may be None. All are float32, or float64 where an input is.
 
     Attributes:
-        ab: Sum of ``a_ij b_ij``, shape (N,). NaN where a valid column of the row is not finite.
+        ab: Sum of ``a_ij b_ij``, or of ``phi_student(k (s_i - s_j) (t_i - t_j))`` for
+            :data:`PRODUCT`, shape (N,). NaN where a valid column of the row is not finite.
         aa: Sum of ``a_ij^2``, shape (N,).
         bb: Sum of ``b_ij^2``, shape (N,).
         grad_ab: Derivative of ``ab`` in the student, shape (N, C); zero where masked, and

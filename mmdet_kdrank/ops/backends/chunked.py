@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from mmdet_kdrank.ops.backends.base import (
+    PRODUCT,
     Backend,
     PairRequest,
     PairSums,
@@ -21,6 +22,7 @@ from mmdet_kdrank.ops.backends.tiles import (
     SCRATCH_BUFFERS,
     Tile,
     add_exponentials,
+    add_products,
     add_surrogates,
     exponentials,
 )
@@ -81,7 +83,7 @@ def pair_sums(
     for r in range(0, num_rows, step):
         rows = slice(r, min(r + step, num_rows))
         x, y, factor = student[rows], teacher[rows], request.steepness
-        add_tile = add_surrogates
+        add_tile = add_products if request.phi_teacher == PRODUCT else add_surrogates
         if use_exponentials and narrow[rows].all():
             x, y = exponentials(x, request.steepness), exponentials(y, request.steepness)
             add_tile, factor = add_exponentials, 4 * request.steepness * x

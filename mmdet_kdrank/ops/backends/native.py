@@ -11,7 +11,7 @@ import warnings
 import torch
 from torch import Tensor
 
-from mmdet_kdrank.ops.backends.base import Backend, PairRequest, PairSums, sum_dtype
+from mmdet_kdrank.ops.backends.base import PRODUCT, Backend, PairRequest, PairSums, sum_dtype
 
 try:
     import mmdet_kdrank.ops._native as _native
@@ -42,6 +42,8 @@ def refusal(student: Tensor, teacher: Tensor, request: PairRequest) -> str | Non
         return f"it runs on the CPU and the logits are on {student.device}; use backend='auto'."
     if sum_dtype(student, teacher) is not torch.float32:
         return "it computes in float32 and the logits are float64; use backend='chunked'."
+    if request.phi_teacher == PRODUCT:
+        return "it knows a surrogate on each side, not form='product'; use backend='chunked'."
     if (request.phi_student, request.phi_teacher) not in _PHI:
         return (
             f"it knows surrogate='tanh' and 'sign', not {request.phi_student!r}; use "

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from mmdet_kdrank.ops.backends.base import (
+    PRODUCT,
     Backend,
     PairRequest,
     PairSums,
@@ -24,16 +25,20 @@ def pair_sums(
     dtype = sum_dtype(student, teacher)
     student, teacher = clean_logits(student, mask, dtype), clean_logits(teacher, mask, dtype)
     a = (student[:, :, None] - student[:, None, :]) * request.steepness
-    b = (teacher[:, :, None] - teacher[:, None, :]) * request.steepness
+    b = teacher[:, :, None] - teacher[:, None, :]
     slope, unused = torch.empty_like(a), torch.empty_like(b)
+    if request.phi_teacher == PRODUCT:
+        a *= b
+    else:
+        SURROGATES[request.phi_teacher](b.mul_(request.steepness), unused, False)
     SURROGATES[request.phi_student](a, slope, request.grad)
-    SURROGATES[request.phi_teacher](b, unused, False)
     if mask is not None:
         invalid = ~(mask[:, :, None] & mask[:, None, :])
         a.masked_fill_(invalid, 0)
         b.masked_fill_(invalid, 0)
 
-    ab = (a * b).sum((1, 2)) / 2 + non_finite_rows(student, teacher)
+    pairs = a if request.phi_teacher == PRODUCT else a * b
+    ab = pairs.sum((1, 2)) / 2 + non_finite_rows(student, teacher)
     aa = bb = grad_ab = grad_aa = None
     if request.norms:
         aa = (a * a).sum((1, 2)) / 2

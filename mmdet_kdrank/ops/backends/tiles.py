@@ -99,6 +99,22 @@ def add_surrogates(tile: Tile, request: PairRequest) -> None:
     tile.add_sum(0, a.mul_(b))
 
 
+def add_products(tile: Tile, request: PairRequest) -> None:
+    """Add a tile of logits: one surrogate of the product of both differences for every pair."""
+    a, b, slope, work, _ = tile.buffers()
+    tile.pairs(torch.sub, tile.student, a)
+    tile.pairs(torch.sub, tile.teacher, b)
+    SURROGATES[request.phi_student](a.mul_(b).mul_(request.steepness), slope, request.grad)
+    if tile.valid is not None:
+        tile.pairs(torch.mul, tile.valid, work)
+        a.mul_(work)
+        b.mul_(work)
+    if request.grad:
+        slope.mul_(b)
+        tile.add_grad(0, slope, slope)
+    tile.add_sum(0, a)
+
+
 def exponentials(logits: Tensor, steepness: float) -> Tensor:
     """Return ``exp(2 k (x - m))`` with the middle m of each row's range.
 

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from mmdet_kdrank.ops import FORMS, kendall_tau
+from mmdet_kdrank.ops import kendall_tau
 from mmdet_kdrank.ops.backends import native
-from tests.ops.oracle import accepts
+from tests.ops.oracle import SEPARATE, accepts
 
 pytestmark = pytest.mark.skipif(
     not accepts('native', 'cpu', torch.float32), reason='the package was built without a compiler'
@@ -21,7 +21,7 @@ def tau_and_grad(student, teacher, mask, backend, form):
 # One lane, one panel, and panels with idle lanes; less than a block of classes, blocks with rest.
 @pytest.mark.parametrize('rows', [1, 15, 16, 17, 40])
 @pytest.mark.parametrize('columns', [3, 4, 5, 8, 21])
-@pytest.mark.parametrize('form', FORMS)
+@pytest.mark.parametrize('form', SEPARATE)
 @pytest.mark.parametrize('masked', [False, True])
 def test_equals_the_reference_for_every_shape(rows, columns, form, masked):
     generator = torch.Generator().manual_seed(0)
@@ -58,7 +58,7 @@ def test_threads_change_nothing(monkeypatch, threads):
 
 
 @pytest.mark.parametrize('instructions', [0, 1, 2])
-@pytest.mark.parametrize('form', FORMS)
+@pytest.mark.parametrize('form', SEPARATE)
 @pytest.mark.parametrize('scale', [3, 300])
 def test_every_instruction_set(monkeypatch, instructions, form, scale):
     """Those that this machine has; the widest in place of those it has not."""

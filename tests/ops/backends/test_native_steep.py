@@ -7,14 +7,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmdet_kdrank.ops import FORMS, kendall_tau
+from mmdet_kdrank.ops import kendall_tau
 from mmdet_kdrank.ops.backends import native
-from tests.ops.oracle import accepts
+from tests.ops.oracle import SEPARATE, accepts
 
 pytestmark = pytest.mark.skipif(
     not accepts('native', 'cpu', torch.float32), reason='the package was built without a compiler'
 )
-forms = pytest.mark.parametrize('form', FORMS)
+forms = pytest.mark.parametrize('form', SEPARATE)
 
 
 def tau_and_grad(student, teacher, backend, **options):

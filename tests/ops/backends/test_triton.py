@@ -6,8 +6,8 @@ Without a GPU the kernels run in Triton's interpreter.
 import pytest
 import torch
 
-from mmdet_kdrank.ops import FORMS, SURROGATES, kendall_tau
-from tests.ops.oracle import accepts
+from mmdet_kdrank.ops import SURROGATES, kendall_tau
+from tests.ops.oracle import SEPARATE, accepts
 
 DEVICE = 'cuda' if torch.cuda.is_available() else 'cpu'
 pytestmark = pytest.mark.skipif(
@@ -31,7 +31,7 @@ def assert_equals_the_reference(student, teacher, mask=None, **options):
 
 @pytest.mark.parametrize(('half', 'block_i'), [(True, 8), (False, 4), (False, 8)])
 @pytest.mark.parametrize('shape', [(3, 5), (33, 17), (32, 40)])
-@pytest.mark.parametrize('form', FORMS)
+@pytest.mark.parametrize('form', SEPARATE)
 @pytest.mark.parametrize('masked', [False, True])
 def test_equals_the_reference_for_every_shape(monkeypatch, half, block_i, shape, form, masked):
     monkeypatch.setattr(grid, 'launch_shape', lambda rows, columns: (half, block_i))

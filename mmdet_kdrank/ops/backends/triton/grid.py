@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import torch
 from torch import Tensor
 
-from mmdet_kdrank.ops.backends.base import Backend, PairRequest, PairSums, sum_dtype
+from mmdet_kdrank.ops.backends.base import PRODUCT, Backend, PairRequest, PairSums, sum_dtype
 from mmdet_kdrank.ops.backends.tiles import LARGEST_RANGE
 
 # A warp of rows: with one warp a program, Triton's layout puts one row into each lane.
@@ -47,6 +47,8 @@ def refusal(student: Tensor, teacher: Tensor, request: PairRequest) -> str | Non
         return f"it runs on CUDA and the logits are on {student.device}; use backend='auto'."
     if sum_dtype(student, teacher) is not torch.float32:
         return "it computes in float32 and the logits are float64; use backend='chunked'."
+    if request.phi_teacher == PRODUCT:
+        return "it knows a surrogate on each side, not form='product'; use backend='chunked'."
     return None
 
 
