@@ -7,10 +7,9 @@ model = dict(
     type='DistillTwoStageDetector',
     teacher={{_base_.teacher}},
     distill_losses=dict(
-        # MMDetection's KL also averages over the 81 channels: times 81 it is the textbook KL.
         loss_lskd=dict(
             type='LSKDLoss',
-            loss=dict(type='KnowledgeDistillationKLDivLoss', T=2, loss_weight=81.0),
+            loss=dict(type='KDLoss', temperature=2.0, loss_weight=1.0),
         ),
     ),
 )

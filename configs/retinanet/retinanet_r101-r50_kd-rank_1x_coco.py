@@ -7,8 +7,7 @@ model = dict(
     type='DistillSingleStageDetector',
     teacher={{_base_.teacher}},
     distill_losses=dict(
-        # MMDetection's KL also averages over the 80 channels: times 80 it is the textbook KL.
-        loss_kd=dict(type='KnowledgeDistillationKLDivLoss', T=1, loss_weight=80.0),
+        loss_kd=dict(type='KDLoss', temperature=1.0, loss_weight=1.0),
         loss_rank=dict(type='KendallRankLoss', loss_weight=1.0),
     ),
 )

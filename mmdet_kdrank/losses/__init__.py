@@ -8,6 +8,7 @@ from mmdet_kdrank.losses.dist import DISTLoss
 from mmdet_kdrank.losses.dkd import DKDLoss
 from mmdet_kdrank.losses.feature_base import FeatureDistillLoss
 from mmdet_kdrank.losses.feature_mimic import FeatureMimicLoss
+from mmdet_kdrank.losses.kd import KDLoss
 from mmdet_kdrank.losses.kendall_rank import KendallRankLoss
 from mmdet_kdrank.losses.lskd import LSKDLoss
 from mmdet_kdrank.losses.mse import LogitMSELoss
@@ -24,6 +25,7 @@ __all__ = [
     'DKDLoss',
     'FeatureDistillLoss',
     'FeatureMimicLoss',
+    'KDLoss',
     'KendallRankLoss',
     'LSKDLoss',
     'LogitDistillLoss',

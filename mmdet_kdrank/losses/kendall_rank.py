@@ -5,10 +5,14 @@ from torch import Tensor
 
 from mmdet_kdrank.errors import ArgumentError
 from mmdet_kdrank.losses.base import LogitDistillLoss
+from mmdet_kdrank.losses.ranked_channels import RankedChannels
 from mmdet_kdrank.losses.shuffles import Shuffles
 from mmdet_kdrank.ops import BACKENDS, FORMS, SURROGATES, grouped_kendall_tau, kendall_tau
 from mmdet_kdrank.ops.checks import check_choice, check_count, check_positive
 from mmdet_kdrank.scopes import register
+
+PRESETS = {'paper': dict(steepness=100.0)}
+"""Options by preset, where they differ from the defaults."""
 
 
 def standardize_rows(logits: Tensor, eps: float, valid: Tensor | None = None) -> Tensor:
@@ -42,11 +46,14 @@ class KendallRankLoss(LogitDistillLoss):
 
     Args:
         steepness: Slope of the surrogate at 0, per unit of logit (of standard deviation, if
-            ``standardize``). Steep surrogates need precise logits: bfloat16 changes the gradient at
-            random logits (deviation 3, 81 classes) by 0.2 % at 1, 3 % at 10 and 36 % at 100, and
-            float16 by 5 % at 100. From 10 on, run the class head outside autocast.
+            ``standardize``). None: the preset's, without one 1.0, which is ours. Steep surrogates
+            need precise logits: bfloat16 changes the gradient at random logits (deviation 3, 81
+            classes) by 0.2 % at 1, 3 % at 10 and 36 % at 100, and float16 by 5 % at 100. From 10
+            on, run the class head outside autocast.
         surrogate: ``'tanh'``, ``'algebraic'``, ``'erf'`` or ``'atan'``.
-        form: ``'kendall'``, or ``'cosine'``, which is at its minimum when the logits agree.
+        form: ``'kendall'``, the paper's; ``'cosine'``, which is at its minimum when the logits
+            agree; or ``'product'``, one surrogate of the product of both gaps, as in DiffKendall.
+            With ``standardize`` it is that of MRKD along the rows, up to constants.
         standardize: Scales both sides to zero mean and unit variance per row first, so the scale of
             the logits has no influence.
         reduction: ``'none'``, ``'mean'`` or ``'sum'``.
@@ -58,15 +65,25 @@ class KendallRankLoss(LogitDistillLoss):
         backend: Backend of :func:`mmdet_kdrank.ops.kendall_tau`.
         class_groups: Number of groups into which each call splits the classes at random. Classes
             are compared within their group, so the cost is divided by this number. For thousands of
-            classes; unbiased, for ``form='kendall'`` alone. 1: all pairs.
+            classes; unbiased, and not for ``form='cosine'``. 1: all pairs.
         seed: Seed of these groups. No other random number depends on it.
+        channels: Which channels of a row are ranked: ``'all'``, or the ``'top'`` or ``'bottom'`` of
+            the teacher's logits, which a figure of the paper is said to compare.
+        keep: How many of them: a share of the channels (0.1 in that figure), or a number.
+        without_target: Leaves out the channel of the row's label. A row without one, such as a
+            sigmoid head's background, then has loss 0.
+        preset: ``'paper'`` is ``steepness=100``, which reviews of the paper call its best; its
+            abstract, all that we have, names none. By them it gives rank the weight of KL. Here
+            that is ``KDLoss`` and this loss with weight 1, on all RoIs: the defaults.
 
     Raises:
-        ValueError: If an option is unknown or out of range, or ``class_groups`` meets
-            ``form='cosine'``.
+        ValueError: If an option is unknown or out of range, ``class_groups`` meets
+            ``form='cosine'``, or an option contradicts the preset.
 
     References:
         "Enhancing Logits Distillation with Plug&Play Kendall's tau Ranking Loss", arXiv 2409.17823.
+        Before it, with ``form='product'``: "DiffKendall", arXiv 2307.15317 (few-shot learning), and
+        "Monotonic Rank Distillation" (MRKD, 2024), a fork of mdistiller.
 
     Example:
         >>> import torch
@@ -78,7 +95,7 @@ class KendallRankLoss(LogitDistillLoss):
 
     def __init__(
         self,
-        steepness: float = 1.0,
+        steepness: float | None = None,
         surrogate: str = 'tanh',
         form: str = 'kendall',
         standardize: bool = False,
@@ -90,8 +107,20 @@ class KendallRankLoss(LogitDistillLoss):
         backend: str = 'auto',
         class_groups: int = 1,
         seed: int = 0,
+        channels: str = 'all',
+        keep: float | None = None,
+        without_target: bool = False,
+        preset: str | None = None,
     ) -> None:
         super().__init__(reduction, loss_weight)
+        if preset is not None:
+            check_choice('preset', preset, PRESETS)
+            if steepness not in (None, PRESETS[preset]['steepness']):
+                raise ArgumentError(
+                    f'preset={preset!r} contradicts steepness={steepness!r}. Leave out one of them.'
+                )
+            steepness = PRESETS[preset]['steepness']
+        steepness = 1.0 if steepness is None else steepness
         # The sign has no gradient: as a loss it would train nothing.
         check_choice('surrogate', surrogate, set(SURROGATES) - {'sign'})
         check_choice('form', form, FORMS)
@@ -101,11 +130,14 @@ class KendallRankLoss(LogitDistillLoss):
         check_positive('standardize_eps', standardize_eps)
         check_count('class_groups', class_groups)
         check_count('seed', seed, least=0)
-        if class_groups > 1 and form != 'kendall':
+        if class_groups > 1 and FORMS[form].norms:
             raise ArgumentError(
                 f'class_groups={class_groups} with form={form!r}: a ratio of means over sampled '
                 "pairs is biased. Use form='kendall', or class_groups=1, which compares all pairs."
             )
+        self.ranked = RankedChannels(channels, keep, without_target, FORMS[form].min_columns)
+        self.chooses_channels = channels != 'all' or without_target
+        self.requires_labels = without_target
         self.class_groups = class_groups
         self.shuffles = Shuffles(seed) if class_groups > 1 else None
         self.standardize = standardize
@@ -119,11 +151,21 @@ class KendallRankLoss(LogitDistillLoss):
             'eps': eps,
         }
 
-    def row_loss(self, pred: Tensor, soft_label: Tensor, valid: Tensor | None = None) -> Tensor:
+    def row_loss(
+        self,
+        pred: Tensor,
+        soft_label: Tensor,
+        valid: Tensor | None = None,
+        labels: Tensor | None = None,
+    ) -> Tensor:
         """Return ``1 - tau`` of each row, shape (N,).
 
-        ``valid`` marks the columns that count, bool, shape (N, C); not with ``class_groups``.
+        ``valid`` marks the columns that count, bool, shape (N, C); not with ``class_groups`` or
+        ``channels``.
         """
+        if self.chooses_channels:
+            columns = self.ranked(soft_label, labels)
+            pred, soft_label = pred.gather(1, columns), soft_label.gather(1, columns)
         if self.standardize:
             pred = standardize_rows(pred, self.standardize_eps, valid)
             if not self.options['exact_teacher']:
@@ -139,6 +181,7 @@ class KendallRankLoss(LogitDistillLoss):
         options = dict(
             self.options,
             standardize=self.standardize,
+            channels=self.ranked.channels,
             class_groups=self.class_groups,
             loss_weight=self.loss_weight,
         )

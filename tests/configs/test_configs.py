@@ -32,7 +32,7 @@ LOSSES = {
     'bkd': 'BinaryKDLoss',
     'dist': 'DISTLoss',
     'dkd': 'DKDLoss',
-    'kd': 'KnowledgeDistillationKLDivLoss',
+    'kd': 'KDLoss',
     'lskd': 'LSKDLoss',
     'mse': 'LogitMSELoss',
     'nkd': 'NKDLoss',

@@ -59,6 +59,67 @@ class TestStandardizedGroups(TestGroups):
         return super().rows(pred, soft_label, labels)
 
 
+class TestTop(LossConformance):
+    """As the op with a mask of the teacher's best channels."""
+
+    type = 'KendallRankLoss'
+    arguments = {'channels': 'top', 'keep': 4}
+
+    def mask(self, soft_label, labels):
+        return soft_label >= soft_label.topk(4).values[:, -1:]
+
+    def rows(self, pred, soft_label, labels):
+        mask = self.mask(soft_label, labels)
+        parts = zip(pred, soft_label, mask, strict=True)
+        taus = [loop_tau(p[None, m], t[None, m]) for p, t, m in parts]
+        return 1 - torch.cat([pred.double().sum(1)[:0], *taus])
+
+
+class TestBottom(TestTop):
+    arguments = {'channels': 'bottom', 'keep': 0.45}
+
+    def mask(self, soft_label, labels):
+        return soft_label <= soft_label.topk(3, largest=False).values[:, -1:]
+
+
+class TestWithoutTarget(TestTop):
+    arguments = {'without_target': True}
+
+    def mask(self, soft_label, labels):
+        return torch.arange(CLASSES, device=labels.device) != labels[:, None]
+
+
+class TestProduct(LossConformance):
+    """With standardised logits: MRKD's loss along the rows."""
+
+    type = 'KendallRankLoss'
+    arguments = {'form': 'product', 'standardize': True, 'steepness': 0.5}
+
+    def rows(self, pred, soft_label, labels):
+        pred, soft_label = (standardize_rows(x, 1e-3) for x in (pred, soft_label))
+        return 1 - loop_tau(pred, soft_label, 0.5, form='product')
+
+
+def test_the_papers_preset_is_its_steepness():
+    pred, soft_label, _, _ = batch()
+    paper = KendallRankLoss(preset='paper')
+    assert torch.equal(paper(pred, soft_label), KendallRankLoss(100.0)(pred, soft_label))
+    assert not torch.equal(paper(pred, soft_label), KendallRankLoss()(pred, soft_label))
+    with pytest.raises(ValueError, match="preset='paper' contradicts steepness=3.0"):
+        KendallRankLoss(3.0, preset='paper')
+    with pytest.raises(ValueError, match="preset='ours' is unknown; choose one of paper"):
+        KendallRankLoss(preset='ours')
+
+
+def test_top_channels_in_groups_average_to_the_top_channels():
+    pred, soft_label, _, _ = batch()
+    top = dict(channels='top', keep=6)
+    loss = KendallRankLoss(class_groups=3, **top)
+    values = torch.stack([loss(pred, soft_label).detach() for _ in range(400)])
+    error = values - KendallRankLoss(**top)(pred, soft_label).detach()
+    assert error.mean().abs() < 4 * error.std() / 20
+
+
 @pytest.mark.parametrize('surrogate', SOFT)
 @pytest.mark.parametrize('form', ['kendall', 'cosine'])
 def test_scale_invariant_when_standardized(surrogate, form):
@@ -86,7 +147,7 @@ def test_standardization_is_gentle_with_fresh_heads():
     [
         ({'steepness': -1.0}, 'steepness=-1.0 must be a positive'),
         ({'surrogate': 'sign'}, "surrogate='sign' is unknown; .* algebraic, atan, erf, tanh"),
-        ({'form': 'pearson'}, "form='pearson' is unknown; choose one of cosine, kendall"),
+        ({'form': 'pearson'}, "form='pearson' is unknown; choose one of cosine, kendall, product"),
         ({'backend': 'cuda'}, "backend='cuda' is unknown"),
         ({'eps': 0}, 'eps=0 must be a positive'),
         ({'standardize_eps': -1e-3}, 'standardize_eps=-0.001 must be a positive'),
