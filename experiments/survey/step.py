@@ -70,7 +70,7 @@ def _save_teacher(model: dict, checkpoint: Path) -> set[str]:
     with torch.no_grad():
         for name, weight in teacher.named_parameters():
             # A fresh head gives nearly the same logits to all classes, with any seed.
-            if 'bbox_head.' in name and name.endswith('.bias'):
+            if _classifies(name) and name.endswith('.bias'):
                 weight.add_(torch.randn_like(weight))
     state = teacher.state_dict()
     torch.save(dict(state_dict=state), checkpoint)
@@ -90,7 +90,7 @@ def _check_distillation(log: dict, student: nn.Module) -> None:
     prefixes = [name.removesuffix('loss_kd') for name in log if name.endswith('loss_kd')]
     assert prefixes, f'no distillation loss among {", ".join(log)}'
     # The head's weights alone: a backward pass through the backbone would take most of the time.
-    weights = [weight for name, weight in student.named_parameters() if 'bbox_head.' in name]
+    weights = [weight for name, weight in student.named_parameters() if _classifies(name)]
     for prefix in prefixes:
         names = {prefix + name for name in (*LOSSES, 'distill_tau', 'distill_top1')}
         assert names <= log.keys(), f'not logged: {", ".join(sorted(names - log.keys()))}'
@@ -101,6 +101,11 @@ def _check_distillation(log: dict, student: nn.Module) -> None:
             assert any(g is not None and g.any() for g in gradients), (
                 f'{prefix}{name} has no gradient'
             )
+
+
+def _classifies(name: str) -> bool:
+    """Return whether a weight is of a head that may give class logits (SOLO's is a mask head)."""
+    return 'bbox_head.' in name or name.startswith('mask_head.')
 
 
 def _update(student: nn.Module, log: dict) -> None:

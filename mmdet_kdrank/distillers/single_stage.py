@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
-from mmdet.models.dense_heads import GuidedAnchorHead
+import torch.nn.functional as F
+from mmdet.models.dense_heads import GuidedAnchorHead, SOLOHead, SOLOV2Head
 from mmdet.models.detectors import SingleStageDetector
 from mmdet.models.detectors.single_stage_instance_seg import SingleStageInstanceSegmentor
 from mmdet.registry import MODELS
@@ -17,11 +18,11 @@ from torch import Tensor, nn
 from mmdet_kdrank.distillers.base import DistillMixin
 from mmdet_kdrank.distillers.distill_terms import DistilledHead
 from mmdet_kdrank.distillers.session import HeadPair
-from mmdet_kdrank.errors import ArgumentError, ArgumentTypeError, UnsupportedError
+from mmdet_kdrank.errors import ArgumentError, UnsupportedError
 from mmdet_kdrank.heads.capture import watch_forward
 from mmdet_kdrank.heads.class_output import ClassOutput, class_output
 from mmdet_kdrank.heads.class_targets import ClassTargets, RowOrder, watch_class_targets
-from mmdet_kdrank.heads.priors import assert_comparable, prior_boxes
+from mmdet_kdrank.heads.priors import assert_comparable, assert_same_cells, prior_boxes
 from mmdet_kdrank.ops.checks import check_choice
 from mmdet_kdrank.scopes import register
 from mmdet_kdrank.structures.samples import DistillSamples
@@ -65,8 +66,8 @@ class DenseDistillMixin(DistillMixin):
         """Record the results of the head and the targets of its class loss."""
         record = DenseRecord()
         with (
-            watch_forward(self.bbox_head, lambda _, out: record.outputs.append(out)),
-            watch_class_targets(self.bbox_head) as record.targets,
+            watch_forward(_dense_head(self), lambda _, out: record.outputs.append(out)),
+            watch_class_targets(_dense_head(self)) as record.targets,
         ):
             yield record
 
@@ -76,14 +77,29 @@ class DenseDistillMixin(DistillMixin):
         """Bring the class maps of both heads into rows of anchors."""
         if len(captured.outputs) != 1:
             raise UnsupportedError(
-                f'{type(self.bbox_head).__name__} ran {len(captured.outputs)} times in one '
+                f'{type(_dense_head(self)).__name__} ran {len(captured.outputs)} times in one '
                 'training step, not once. This head is not supported.'
             )
-        output, teacher_output = self.teacher_session.heads[0]
+        output = self.teacher_session.heads[0][0]
         with torch.no_grad():
             teacher_maps = self.teacher_logits(teacher_features)
-            teacher, teacher_sizes = _lay_out(teacher_output, teacher_maps, self.priors)
         maps = output.class_maps(captured.outputs[0])
+        kinds, number = output.prefixes, len(output.prefixes)
+        heads = []
+        for kind, prefix in enumerate(kinds):
+            # All levels of a kind follow each other; the calls of the class loss alternate.
+            ours, theirs = (_part(all_maps, kind, number) for all_maps in (maps, teacher_maps))
+            samples = self._samples(ours, theirs)
+            mixed = len(ours) > 1 and len(ours[0]) > 1
+            samples = self._with_targets(samples, captured.targets[kind::number], mixed)
+            heads.append(DistilledHead(samples, output, ours, prefix))
+        return heads
+
+    def _samples(self, maps: list[Tensor], teacher_maps: list[Tensor]) -> DistillSamples:
+        """Bring the class maps of one kind into rows of anchors, without targets."""
+        output, teacher_output = self.teacher_session.heads[0]
+        with torch.no_grad():
+            teacher, teacher_sizes = _lay_out(teacher_output, teacher_maps, self.priors)
         student, sizes = _lay_out(output, maps, self.priors)
         if sizes != teacher_sizes:
             raise ArgumentError(
@@ -94,27 +110,30 @@ class DenseDistillMixin(DistillMixin):
         images = [torch.arange(b, device=student.device).repeat_interleave(n) for b, n in sizes]
         levels = [rows.new_full(rows.shape, index) for index, rows in enumerate(images)]
         requires_boxes = self.distill_terms.requires_boxes
-        num_images = sizes[0][0]
-        samples = DistillSamples(
+        return DistillSamples(
             student=student,
             teacher=teacher,
             image=torch.cat(images),
             activation=output.activation,
             background=output.background,
             num_classes=output.num_classes,
-            boxes=prior_boxes(self.bbox_head, maps) if requires_boxes else None,
+            boxes=prior_boxes(_dense_head(self), maps) if requires_boxes else None,
             level=torch.cat(levels),
-            num_images=num_images,
+            num_images=sizes[0][0],
         )
-        mixed = len(sizes) > 1 and num_images > 1
-        return [DistilledHead(self._with_targets(samples, captured, mixed), output, maps)]
 
     def teacher_logits(self, features: tuple[Tensor, ...]) -> list[Tensor]:
         """Return the teacher's class maps, one a level, (B, A * channels, H, W)."""
-        head = self.teacher_session.model.bbox_head
-        if isinstance(head, GuidedAnchorHead):
-            # In eval mode it only classifies where the first image of the batch may show objects.
+        head = _dense_head(self.teacher_session.model)
+        if isinstance(head, (GuidedAnchorHead, SOLOHead, SOLOV2Head)):
+            # In eval mode guided anchoring only classifies where the first image of the batch may
+            # show objects, and SOLO gives the scores of local maxima alone.
             head.training = True
+        if isinstance(head, SOLOV2Head) and features[0].shape[-1] != 2 * features[1].shape[-1]:
+            # The corners on which branches are cut: SOLOv2 adds up levels whose sizes halve.
+            sizes = [2 ** (len(features) - index) for index in range(len(features))]
+            pairs = zip(features, sizes, strict=True)
+            features = tuple(F.interpolate(level, size=(size, size)) for level, size in pairs)
         return self.teacher_session.heads[0][1].class_maps(head(features))
 
     def probe(self, captured: DenseRecord, teacher_features: tuple[Tensor, ...]) -> list[Tensor]:
@@ -124,15 +143,13 @@ class DenseDistillMixin(DistillMixin):
         )
 
     def pair_heads(self, teacher: nn.Module) -> list[HeadPair]:
-        """Pair the two dense heads, which must have the same priors."""
-        for side, detector in (('student', self), ('teacher', teacher)):
-            if not getattr(detector, 'with_bbox', True):
-                raise ArgumentTypeError(
-                    f'The {side} has no bbox_head: it classifies masks, not priors, so there '
-                    'are no class logits of a prior to distil.'
-                )
-        outputs = class_output(self.bbox_head), class_output(teacher.bbox_head)
-        assert_comparable(self.bbox_head, teacher.bbox_head, self.priors)
+        """Pair the two dense heads, which must have the same priors or cells."""
+        heads = _dense_head(self), _dense_head(teacher)
+        outputs = class_output(heads[0]), class_output(heads[1])
+        if any(output.cells for output in outputs):
+            assert_same_cells(*outputs)
+        else:
+            assert_comparable(*heads, self.priors)
         if self.priors == 'cell' and 'softmax' in [output.activation for output in outputs]:
             raise ArgumentError(
                 "priors='cell' takes the highest logit among the priors of a cell, and those of a "
@@ -141,15 +158,18 @@ class DenseDistillMixin(DistillMixin):
         return [outputs]
 
     def _with_targets(
-        self, samples: DistillSamples, record: DenseRecord, mixed: bool
+        self, samples: DistillSamples, targets: list[ClassTargets], mixed: bool
     ) -> DistillSamples:
         """Add labels, weights and normaliser, if the class loss got one label a row."""
         output = self.teacher_session.heads[0][0]
-        calls = [replace(call, pred=output.as_logits(call.pred)) for call in record.targets]
-        targets = self._row_order.arrange(calls, samples.student.detach(), samples.image, mixed)
-        if targets is None:
+        calls = [
+            call if call.pred is None else replace(call, pred=output.as_logits(call.pred))
+            for call in targets
+        ]
+        arranged = self._row_order.arrange(calls, samples.student.detach(), samples.image, mixed)
+        if arranged is None:
             return samples
-        labels, weights, avg_factor = targets
+        labels, weights, avg_factor = arranged
         return replace(samples, labels=labels, weights=weights, avg_factor=avg_factor)
 
 
@@ -195,6 +215,17 @@ class DistillSingleStageInstanceSegmentor(DenseDistillMixin, SingleStageInstance
     """
 
     family = SingleStageInstanceSegmentor
+
+
+def _dense_head(detector: nn.Module) -> nn.Module:
+    """Return the box head, or the mask head of a segmentor without boxes (SOLO)."""
+    return detector.bbox_head if getattr(detector, 'with_bbox', True) else detector.mask_head
+
+
+def _part(maps: list[Tensor], kind: int, number: int) -> list[Tensor]:
+    """Return the maps of one of ``number`` kinds, which follow each other."""
+    levels = len(maps) // number
+    return maps[kind * levels : (kind + 1) * levels]
 
 
 def _lay_out(

@@ -28,6 +28,10 @@ class ClassOutput:
         output_index: Index of the class maps in the result of a dense head's ``forward``.
         normalised_later: Whether a dense head passes ``avg_factor=1`` to ``loss_cls`` and divides
             the loss afterwards. Its normaliser is then the number of positives.
+        prefixes: Prefix in the log of each kind of class maps that a dense head gives, from
+            ``output_index`` on. Each kind is distilled as a head of its own.
+        cells: For a dense head without ``prior_generator``: in words, where its cells are. Student
+            and teacher must have the same words.
 
     Example:
         >>> ClassOutput('softmax', num_classes=80, background=True).channels
@@ -42,6 +46,8 @@ class ClassOutput:
     extra: int = 0
     output_index: int = 0
     normalised_later: bool = False
+    prefixes: tuple[str, ...] = ('',)
+    cells: str = ''
 
     @property
     def channels(self) -> int:
@@ -59,16 +65,20 @@ class ClassOutput:
         Args:
             outputs: Result of the head's ``forward``: sequences with one map a level.
 
+        Returns:
+            The maps of the first of :attr:`prefixes`, then those of the second.
+
         Raises:
             ValueError: If ``output_index`` is out of range.
         """
-        if self.output_index >= len(outputs):
+        kinds = outputs[self.output_index : self.output_index + len(self.prefixes)]
+        if len(kinds) < len(self.prefixes):
             raise ArgumentError(
                 f'The head returns {len(outputs)} kinds of maps, and its declaration takes number '
                 f'{self.output_index} for the class maps ({self}). Declare the output_index that '
                 'its forward really has.'
             )
-        return list(outputs[self.output_index])
+        return [level for kind in kinds for level in kind]
 
     def logits(self, output: Tensor) -> Tensor:
         """Return the class logits, (..., channels).

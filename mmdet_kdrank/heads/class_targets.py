@@ -17,6 +17,8 @@ from mmdet_kdrank.heads.class_output import class_output
 OWN_LOSS = {SSDHead: 'loss_by_feat_single', YOLACTHead: 'OHEMloss_by_feat_single'}
 """Methods of heads that mine hard negatives. Their arguments are the targets of all priors, which
 ``loss_cls``, if the head calls it, only ranks."""
+HEAT_MAP_LOSSES = ('loss_center_heatmap', 'loss_heatmap')
+"""Names of losses over class maps (B, C, H, W), whose target is 1 at an object's own cell."""
 
 
 @dataclass(frozen=True)
@@ -24,13 +26,14 @@ class ClassTargets:
     """The arguments of one call of a class loss.
 
     Args:
-        pred: Class outputs from the head, detached, (n, values).
+        pred: Class outputs from the head, detached, (n, values). None if the rows are known to be
+            in the order of the class maps.
         labels: The class of each row, (n,), int64; ``num_classes`` for background.
         weights: Factor on each row, (n,).
         avg_factor: The normaliser; None if the head divides in another place.
     """
 
-    pred: Tensor
+    pred: Tensor | None
     labels: Tensor
     weights: Tensor
     avg_factor: float | Tensor | None
@@ -55,10 +58,7 @@ def watch_class_targets(head: nn.Module) -> Iterator[list[ClassTargets]]:
             return
         pred = pred.detach().reshape(len(labels), -1)
         weights = pred.new_ones(len(labels)) if weight is None else weight.detach()
-        if normalised_later:
-            avg_factor = None
-        elif isinstance(avg_factor, Tensor):
-            avg_factor = avg_factor.detach().reshape(())
+        avg_factor = None if normalised_later else _scalar(avg_factor)
         if weights.numel() == len(labels):
             calls.append(ClassTargets(pred, labels, weights.reshape(-1), avg_factor))
 
@@ -68,6 +68,13 @@ def watch_class_targets(head: nn.Module) -> Iterator[list[ClassTargets]]:
             pred, target = list(arguments.values())[:2]
             weight = arguments.get('weight', arguments.get('label_weight'))
             observe(pred, target, weight, arguments.get('avg_factor'))
+
+    def observe_heat_map(arguments: dict) -> None:
+        # A cell next to an object's has a score between 0 and 1, and is background.
+        objects = arguments['target'].eq(1).permute(0, 2, 3, 1).flatten(0, 2)
+        labels = torch.where(objects.any(1), objects.int().argmax(1), head.num_classes)
+        weights = torch.ones_like(labels, dtype=torch.float32)
+        calls.append(ClassTargets(None, labels, weights, _scalar(arguments['avg_factor'])))
 
     def observe_method(arguments: dict, _: Any) -> None:
         observe(
@@ -85,6 +92,9 @@ def watch_class_targets(head: nn.Module) -> Iterator[list[ClassTargets]]:
                 stack.enter_context(
                     watch_forward(loss, lambda args, _, module=loss: observe_module(module, args))
                 )
+        for name in HEAT_MAP_LOSSES:
+            if isinstance(loss := getattr(head, name, None), nn.Module):
+                stack.enter_context(watch_forward(loss, lambda args, _: observe_heat_map(args)))
         for head_type, method in OWN_LOSS.items():
             if isinstance(head, head_type):
                 stack.enter_context(watch_method(head, method, observe_method))
@@ -137,7 +147,9 @@ class RowOrder:
         if not calls or sum(len(call.labels) for call in calls) != len(logits):
             return None
         by_image = self._by_image.get(mixed)
-        if by_image is None:
+        if calls[0].pred is None:
+            by_image = False
+        elif by_image is None:
             pred = torch.cat([call.pred for call in calls])
             if _same(pred, logits):
                 by_image = False
@@ -155,6 +167,11 @@ class RowOrder:
             labels = torch.empty_like(labels).index_copy_(0, rows, labels)
             weights = torch.empty_like(weights).index_copy_(0, rows, weights)
         return labels, weights, _common([call.avg_factor for call in calls])
+
+
+def _scalar(factor: float | Tensor | None) -> float | Tensor | None:
+    # A tensor stays on its device: reading it would wait for the GPU.
+    return factor.detach().reshape(()) if isinstance(factor, Tensor) else factor
 
 
 def _common(factors: list[float | Tensor | None]) -> float | Tensor | None:

@@ -115,13 +115,55 @@ def _dense_joint(head: nn.Module) -> ClassOutput:
     )
 
 
+@_declare(dense.CenterNetHead)
+def _centres(head: nn.Module) -> ClassOutput:
+    return ClassOutput(
+        'sigmoid',
+        head.num_classes,
+        background=False,
+        kind='probabilities',
+        cells='the centres of objects on one heat map',
+    )
+
+
+@_declare(dense.CornerHead, dense.CentripetalHead)
+def _corners(head: nn.Module) -> ClassOutput:
+    """Two kinds of heat maps: of top left and of bottom right corners."""
+    return ClassOutput(
+        'sigmoid',
+        head.num_classes,
+        background=False,
+        prefixes=('tl.', 'br.'),
+        cells=f'the corners of objects on heat maps of {head.num_feat_levels} levels',
+    )
+
+
+@_declare(dense.SOLOHead, dense.SOLOV2Head)
+def _grids(head: nn.Module) -> ClassOutput:
+    """Class logits of a grid over the image; SOLO's forward gives scores in evaluation."""
+    grids = ', '.join(map(str, head.num_grids))
+    strides = ', '.join(map(str, head.strides))
+    return ClassOutput(
+        'sigmoid',
+        head.num_classes,
+        background=False,
+        output_index=1,
+        cells=f'grids of {grids} cells a side on levels of strides {strides}',
+    )
+
+
+@_declare(dense.DecoupledSOLOHead, dense.DecoupledSOLOLightHead)
+def _decoupled_grids(head: nn.Module) -> ClassOutput:
+    """As SOLO's, after the masks of rows and those of columns."""
+    return replace(_grids(head), output_index=2)
+
+
 _QUERIES = 'queries are learned, and those of student and teacher do not correspond'
 _INSTANCES = (
     'it predicts a set of instances for each RoI, whose order in student and teacher may differ'
 )
 _REGIONS = 'it proposes regions, with one class and so nothing to rank'
 _WORDS = 'its logits are over the words of a prompt, which differ from image to image'
-_HEAT_MAP = 'its class output is a heat map of centres or corners, not class logits of a prior'
 
 
 def _refuse(reason: str, *head_types: type) -> None:
@@ -132,7 +174,6 @@ def _refuse(reason: str, *head_types: type) -> None:
 
 _refuse(f'its {_QUERIES}', roi.DIIHead)
 _refuse(_INSTANCES, roi.MultiInstanceBBoxHead)
-_refuse(_HEAT_MAP, dense.CenterNetHead, dense.CornerHead, dense.CentripetalHead)
 _refuse(_REGIONS, dense.RPNHead, dense.GARPNHead, dense.CascadeRPNHead)
 _refuse(_WORDS, dense.ATSSVLFusionHead)
 

@@ -10,6 +10,7 @@ from mmdet.structures.bbox import get_box_tensor
 from torch import Tensor, nn
 
 from mmdet_kdrank.errors import ArgumentError, ArgumentTypeError
+from mmdet_kdrank.heads.class_output import ClassOutput
 
 
 def assert_comparable(student: nn.Module, teacher: nn.Module, priors: str) -> None:
@@ -63,6 +64,21 @@ def assert_comparable(student: nn.Module, teacher: nn.Module, priors: str) -> No
             )
 
 
+def assert_same_cells(student: ClassOutput, teacher: ClassOutput) -> None:
+    """Raise ValueError if two heads without priors, such as heat maps, have other cells.
+
+    Args:
+        student: Declaration of the student's class output.
+        teacher: Declaration of the teacher's.
+    """
+    if student.cells != teacher.cells:
+        raise ArgumentError(
+            f'The student classifies {student.cells or "priors"}, the teacher '
+            f'{teacher.cells or "priors"}, so that their rows do not correspond. Choose a teacher '
+            "with the student's cells."
+        )
+
+
 def _described(generator: Any, grid: Tensor) -> str:
     """Describe a prior generator by its priors on a grid of six cells."""
     first = ', '.join(f'{value:g}' for value in grid[0].tolist())
@@ -81,8 +97,16 @@ def prior_boxes(head: nn.Module, maps: Sequence[Tensor]) -> Tensor:
     Returns:
         Boxes x1, y1, x2, y2 in pixels of the input, (N, 4), by level and then by image. Those of
         rotated anchors have 5 values.
+
+    Raises:
+        TypeError: If the head has no prior generator.
     """
-    generator = head.prior_generator
+    generator = getattr(head, 'prior_generator', None)
+    if generator is None:
+        raise ArgumentTypeError(
+            f'{type(head).__name__} has no prior_generator, so there are no boxes of its rows. '
+            'Leave out the losses that compare boxes, such as RankMimicLoss.'
+        )
     sizes = [tuple(level.shape[-2:]) for level in maps]
     levels = generator.grid_priors(sizes, device=maps[0].device)
     boxes = []

@@ -161,8 +161,6 @@ def test_unknown_class_channels_are_refused():
             'roi',
             'MultiInstanceBBoxHead .* a set of instances for each RoI',
         ),
-        ('centernet/centernet_r18_8xb16-crop512-140e_coco.py', 'bbox_head', 'a heat map'),
-        ('cornernet/cornernet_hourglass104_8xb6-210e-mstest_coco.py', 'bbox_head', 'a heat map'),
         (FASTER, 'rpn_head', 'RPNHead .* one class and so nothing to rank'),
     ],
 )

@@ -20,14 +20,14 @@ WORKS = [
     'yolox/yolox_tiny_8xb8-300e_coco.py',
     'rtmdet/rtmdet_tiny_8xb32-300e_coco.py',
     'condinst/condinst_r50_fpn_ms-poly-90k_coco_instance.py',
+    'centernet/centernet_r18_8xb16-crop512-140e_coco.py',
+    'solo/solo_r18_fpn_8xb8-lsj-200e_coco.py',
 ]
-SLOW = [name for name in WORKS if name.startswith(('cascade_rcnn/', 'condinst/'))]
+SLOW = [name for name in WORKS if name.startswith(('cascade_rcnn/', 'condinst/', 'solo/'))]
 REFUSALS = {
     'detr/detr_r18_8xb2-500e_coco.py': 'queries are learned',
     'rpn/rpn_r50_fpn_1x_coco.py': 'one class',
-    'centernet/centernet_r18_8xb16-crop512-140e_coco.py': 'heat map',
     'ld/ld_r18-gflv1-r101_fpn_1x_coco.py': 'distilling detector already',
-    'solo/solo_r18_fpn_8xb8-lsj-200e_coco.py': 'no bbox_head',
 }
 
 
