@@ -55,9 +55,10 @@ def run_mmdet_tool(name: str) -> None:
     let_mlflow_take_all_names()
     tool = str(Path(mmdet.__file__).parent / '.mim' / 'tools' / name)
     first = os.environ.get('RANK', os.environ.get('SLURM_PROCID', '0')) == '0'
-    read_config = cache(partial(_config_of, tool))
-    if name == 'train.py':
-        _refuse_lost_overrides(tool)
+    parsed = cache(partial(_parsed, tool))
+    read_config = cache(lambda: _config_of(parsed()))
+    if name == 'train.py' and 'model.student_type' not in (parsed().cfg_options or {}):
+        assert_nothing_lost(parsed().config)
     if name in CHECKED and first and SKIP_CHECK not in arguments:
         check_data(read_config(), CHECK_ALL_IMAGES in arguments, **CHECKED[name])
     if name == 'train.py' and verifies_teacher(read_config()):
@@ -91,19 +92,17 @@ def leave_group() -> None:
     gc.collect()
 
 
-def _config_of(tool: str) -> Config:
-    """Return the config that a tool will run, by its own reading of the arguments."""
-    arguments = runpy.run_path(tool)['parse_args']()
-    config = Config.fromfile(arguments.config)
-    if arguments.cfg_options is not None:
-        config.merge_from_dict(arguments.cfg_options)
+def _parsed(tool: str) -> argparse.Namespace:
+    """Return a tool's arguments, by its own reading of the command line."""
+    return runpy.run_path(tool)['parse_args']()
+
+
+def _config_of(parsed: argparse.Namespace) -> Config:
+    """Return the config that a tool will run."""
+    config = Config.fromfile(parsed.config)
+    if parsed.cfg_options is not None:
+        config.merge_from_dict(parsed.cfg_options)
     return config
-
-
-def _refuse_lost_overrides(tool: str) -> None:
-    arguments = runpy.run_path(tool)['parse_args']()
-    if 'model.student_type' not in (arguments.cfg_options or {}):
-        assert_nothing_lost(arguments.config)
 
 
 def verifies_teacher(config: Config) -> bool:

@@ -37,7 +37,7 @@ def detector_weights(checkpoint: Mapping[str, Any], source: str) -> Mapping[str,
     version = checkpoint_meta(checkpoint).get('mmdet_version')
     if str(version).startswith(('0.', '1.')):
         raise CheckpointError(
-            f'The teacher checkpoint {source} was written by MMDetection {version}. Its class '
+            f'The checkpoint {source} was written by MMDetection {version}. Its class '
             'channels begin with the background and its boxes are a pixel wider, so it would load '
             "but predict wrongly. Convert it with MMDetection's "
             'tools/model_converters/upgrade_model_version.py first.'
@@ -50,13 +50,13 @@ def detector_weights(checkpoint: Mapping[str, Any], source: str) -> Mapping[str,
             raise CheckpointError(
                 _no_weights(source, checkpoint)
                 if weights is checkpoint
-                else f'The teacher checkpoint {source} has an entry {key!r} of type '
+                else f'The checkpoint {source} has an entry {key!r} of type '
                 f'{type(value).__name__} among its weights, not a tensor with a name. '
                 'Save model.state_dict() alone.'
             )
         if not value.isfinite().all():
             raise CheckpointError(
-                f'The teacher checkpoint {source} holds NaN or infinity in {key}. Its training '
+                f'The checkpoint {source} holds NaN or infinity in {key}. Its training '
                 'diverged: use an earlier checkpoint.'
             )
     if all(key.startswith(WRAPPER) for key in weights):
@@ -115,7 +115,7 @@ def class_names(checkpoint: Mapping[str, Any], source: str) -> tuple[str, ...] |
         or (isinstance(classes, (list, tuple)) and all(isinstance(c, str) for c in classes))
     ):
         raise CheckpointError(
-            f'The teacher checkpoint {source} has classes in its meta that are no list of names '
+            f'The checkpoint {source} has classes in its meta that are no list of names '
             f'({str(classes)[:80]}). Correct them, or remove them from the file.'
         )
     return as_names(classes)
@@ -131,7 +131,7 @@ def as_names(classes: Any) -> tuple[str, ...] | None:
 def _no_weights(source: str, checkpoint: Mapping[str, Any]) -> str:
     keys = ', '.join(map(repr, list(checkpoint)[:5])) or 'none'
     return (
-        f"The teacher checkpoint {source} holds no weights: it has no key 'state_dict', and is no "
+        f"The checkpoint {source} holds no weights: it has no key 'state_dict', and is no "
         f'state dict itself (keys: {keys}). Save '
         "dict(state_dict=model.state_dict(), meta=…), or the detector's state dict alone."
     )
