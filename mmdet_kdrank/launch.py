@@ -28,6 +28,8 @@ CHECK_ALL_IMAGES = '--check-all-images'
 CHECKED = {'train.py': {}, 'test.py': dict(splits=('test',), test_needed=True)}
 TENSORBOARD = 'visualizer.type=DetTensorboardVisualizer'
 VERIFY_TEACHER = 'default_hooks.verify_teacher.type=VerifyTeacherHook'
+FINITE_WEIGHTS = 'default_hooks.finite_weights.type=FiniteWeightsHook'
+CLASS_ORDER = 'default_hooks.class_order.type=ClassOrderHook'
 # MMEngine's own wrapper, without a GPU.
 CPU_WRAPPER = ('model_wrapper_cfg.device_ids=None', 'model_wrapper_cfg.broadcast_buffers=False')
 
@@ -61,8 +63,10 @@ def run_mmdet_tool(name: str) -> None:
         assert_nothing_lost(parsed().config)
     if name in CHECKED and first and SKIP_CHECK not in arguments:
         check_data(read_config(), CHECK_ALL_IMAGES in arguments, **CHECKED[name])
-    if name == 'train.py' and verifies_teacher(read_config()):
-        sys.argv += ['--cfg-options', VERIFY_TEACHER]
+    if name == 'train.py' and (hooks := hooks_of(read_config())):
+        sys.argv += ['--cfg-options', *hooks]
+    if name == 'test.py':
+        sys.argv += ['--cfg-options', CLASS_ORDER]
     sys.argv[1:] = join_cpu_ranks(sys.argv[1:], read_config)
     stopped = None
     try:
@@ -109,6 +113,13 @@ def verifies_teacher(config: Config) -> bool:
     """Tell whether a config asks for its teacher to be evaluated (``teacher.verify``)."""
     teacher = (config.get('model') or {}).get('teacher')
     return isinstance(teacher, dict) and bool(teacher.get('verify'))
+
+
+def hooks_of(config: Config) -> list[str]:
+    """Return the ``--cfg-options`` that add the hooks of a distillation; none for another model."""
+    if not (config.get('model') or {}).get('teacher'):
+        return []
+    return [FINITE_WEIGHTS, *([VERIFY_TEACHER] if verifies_teacher(config) else [])]
 
 
 def expand_tensorboard(arguments: list[str]) -> list[str]:

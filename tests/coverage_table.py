@@ -13,7 +13,6 @@ COVERED_BY = {
     'compare/comparison_tables.py': 'compare/test_results.py',
     'compare/evaluate.py': 'tools/test_compare.py',
     'compare/plots.py': 'compare/test_results.py',
-    'compare/run_settings.py': 'compare/test_plan.py',
     'datasets/annotation_file.py': _ADVICE,
     'datasets/class_check.py': _ADVICE,
     'datasets/evaluation_check.py': _ADVICE,

@@ -14,8 +14,11 @@ from mmengine.config import Config
 
 from mmdet_kdrank.hooks.resilience.stop_request import Stopped
 from mmdet_kdrank.launch import (
+    FINITE_WEIGHTS,
     TENSORBOARD,
+    VERIFY_TEACHER,
     expand_tensorboard,
+    hooks_of,
     join_cpu_ranks,
     leave_group,
     run_mmdet_tool,
@@ -208,4 +211,7 @@ def test_training_refuses_a_distiller_that_loses_an_override(tmp_path, monkeypat
     ],
 )
 def test_a_config_that_verifies_its_teacher_is_told_apart(model, verifies):
-    assert verifies_teacher(Config(dict(model=model))) is verifies
+    config = Config(dict(model=model))
+    assert verifies_teacher(config) is verifies
+    distils = [FINITE_WEIGHTS] if 'teacher' in model else []
+    assert hooks_of(config) == [*distils, *([VERIFY_TEACHER] if verifies else [])]

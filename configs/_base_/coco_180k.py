@@ -4,6 +4,8 @@ _base_ = [
     'mmdet::_base_/default_runtime.py',
 ]
 custom_imports = dict(imports=['mmdet_kdrank'])
+# Evaluates the teacher before training, as teacher.verify says.
+custom_hooks = [dict(type='VerifyTeacherHook')]
 
 # 8 images: 4 GPUs x 2.
 train_dataloader = dict(sampler=dict(type='InfiniteSampler'))

@@ -5,3 +5,5 @@ _base_ = [
     'mmdet::_base_/default_runtime.py',
 ]
 custom_imports = dict(imports=['mmdet_kdrank'])
+# Evaluates the teacher before training, as teacher.verify says.
+custom_hooks = [dict(type='VerifyTeacherHook')]

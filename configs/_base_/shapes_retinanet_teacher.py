@@ -2,4 +2,6 @@
 teacher = dict(
     config='{{ fileDirname }}/../shapes/retinanet_r18w32_shapes.py',
     checkpoint='work_dirs/retinanet_r18w32_shapes/iter_1800.pth',
+    # It is evaluated while it is trained.
+    verify=False,
 )

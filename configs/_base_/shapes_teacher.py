@@ -2,4 +2,6 @@
 teacher = dict(
     config='{{ fileDirname }}/../shapes/faster-rcnn_r18w32_shapes.py',
     checkpoint='work_dirs/faster-rcnn_r18w32_shapes/iter_1800.pth',
+    # It is evaluated while it is trained.
+    verify=False,
 )

@@ -7,11 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from mmdet.evaluation import CocoMetric
+from mmdet.registry import METRICS
 from mmengine.config import Config
 from mmengine.hub import get_config
 
 from mmdet_kdrank.errors import ArgumentError
 from mmdet_kdrank.ops.checks import blamed_on
+from mmdet_kdrank.scopes import find
 
 
 def read_config(path: str, where: str) -> Config:
@@ -44,7 +47,7 @@ def coco_metric(config: Config, name: str) -> dict:
     evaluators = config.get('test_evaluator') or []
     evaluators = [evaluators] if isinstance(evaluators, dict) else evaluators
     for evaluator in evaluators:
-        if evaluator.get('type') == 'CocoMetric' and evaluator.get('ann_file'):
+        if find(METRICS, evaluator.get('type', '')) is CocoMetric and evaluator.get('ann_file'):
             return evaluator
     raise ArgumentError(
         f'{name} has no CocoMetric with an ann_file as its test_evaluator, and the comparison '

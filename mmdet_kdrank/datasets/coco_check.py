@@ -125,7 +125,10 @@ def _fault_of(annotation: dict, categories: set) -> str:
         )
     box = annotation.get('bbox')
     if not (isinstance(box, list) and len(box) == 4 and all(map(_is_number, box))):
-        return f'box {box!r}, not four finite numbers x, y, width, height. Correct or remove it.'
+        return (
+            f'box {box!r}, not four finite numbers x, y, width, height. Correct or remove it; '
+            'numbers have no quotes.'
+        )
     if not _is_number(annotation.get('area')):
         return (
             f'area {annotation.get("area")!r}; MMDetection needs a number. Without a mask, set it '

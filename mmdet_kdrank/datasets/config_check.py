@@ -11,7 +11,6 @@ from mmdet.datasets import CocoDataset
 from mmdet.evaluation import CocoMetric
 from mmdet.registry import DATASETS, METRICS
 from mmengine.config import Config
-from mmengine.registry import Registry
 
 from mmdet_kdrank.datasets.annotation_file import read_annotations
 from mmdet_kdrank.datasets.class_check import (
@@ -24,6 +23,7 @@ from mmdet_kdrank.datasets.evaluation_check import check_evaluated
 from mmdet_kdrank.datasets.image_check import SAMPLE, check_images, evenly
 from mmdet_kdrank.datasets.object_check import check_objects, load_as_mmdetection
 from mmdet_kdrank.errors import DataError, MissingFileError
+from mmdet_kdrank.scopes import find
 
 
 def check_data(
@@ -110,7 +110,7 @@ def _check_dataset(dataset: CocoDataset, entry: dict, joined: bool, all_images: 
     transforms = [t for t in entry.get('pipeline') or () if isinstance(t, dict)]
     masks = any(transform.get('with_mask') for transform in transforms)
     try:
-        check_objects(dataset, content, masks)
+        check_objects(dataset, content, masks, joined)
     except DataError as error:
         raise DataError(f'Annotation file {file}: {error}') from None
     first = dict(transforms[0]) if transforms else {}
@@ -125,7 +125,7 @@ def _check_dataset(dataset: CocoDataset, entry: dict, joined: bool, all_images: 
 def _check_evaluators(evaluators: dict | list | None, sets: list[tuple[str, list[str]]]) -> None:
     evaluators = [evaluators] if isinstance(evaluators, dict) else evaluators or []
     for evaluator in evaluators:
-        kind = _class_of(METRICS, evaluator)
+        kind = find(METRICS, evaluator.get('type', ''))
         # Without a file, it takes the objects from the data set and numbers them anew.
         local = evaluator.get('ann_file') and not evaluator.get('backend_args')
         if kind is CocoMetric and local and sets:
@@ -140,7 +140,7 @@ def _coco_entries(config: dict | None) -> Iterator[dict]:
         return
     for inner in [config.get('dataset'), *config.get('datasets', [])]:
         yield from _coco_entries(inner)
-    kind = _class_of(DATASETS, config)
+    kind = find(DATASETS, config.get('type', ''))
     # Classes with another reading of the file (LVIS, Objects365, panoptic) have their own rules.
     readers = (getattr(kind, name, None) for name in ('load_data_list', 'parse_data_info'))
     if tuple(readers) == (CocoDataset.load_data_list, CocoDataset.parse_data_info):
@@ -158,8 +158,3 @@ def _build(entry: dict) -> CocoDataset | None:
     dataset = DATASETS.build(dict(entry, lazy_init=True, pipeline=[]))
     check_class_list(dataset.metainfo.get('classes'))
     return None if dataset.backend_args else dataset
-
-
-def _class_of(registry: Registry, entry: dict) -> type | None:
-    kind = entry.get('type', '')
-    return registry.get(kind) if isinstance(kind, str) else kind

@@ -38,13 +38,16 @@ def load_as_mmdetection(dataset: CocoDataset, content: dict[str, list]) -> None:
     dataset.full_init()
 
 
-def check_objects(dataset: CocoDataset, content: dict[str, list], with_masks: bool) -> None:
+def check_objects(
+    dataset: CocoDataset, content: dict[str, list], with_masks: bool, joined: bool = False
+) -> None:
     """Refuse a data set of which MMDetection's rules leave nothing to train on; warn of losses.
 
     Args:
         dataset: Initialised.
         content: Of its annotation file.
         with_masks: Whether its pipeline loads masks.
+        joined: Whether other files belong to the same set, and may have the objects of a class.
 
     Raises:
         ValueError: If no image or no object is left, a class loses all its objects, or a mask is
@@ -72,6 +75,7 @@ def check_objects(dataset: CocoDataset, content: dict[str, list], with_masks: bo
             _warn(dataset, 'no object of the classes but crowds, so every AP will be -1.')
     else:
         _refuse_nothing(dataset, content, counted, usable, counts, advice)
+        _expect_all_classes(dataset, counted, usable, joined)
     if not dataset.test_mode and dropped.total() > _MANY * len(counted):
         _warn(
             dataset,
@@ -111,9 +115,6 @@ def _refuse_nothing(
             'images are smaller than min_size, or have no object. Lower min_size, or set '
             'filter_cfg=None.'
         )
-    empty = [name for category, name in names.items() if category not in annotated]
-    if empty:
-        _warn(dataset, f'no object has the classes {listed(empty)}, so they cannot be learned.')
     total = len(content['images'])
     if dataset._indices is None and len(dataset) < (1 - _MANY) * total:
         _warn(
@@ -121,6 +122,25 @@ def _refuse_nothing(
             f'of {total} images, filter_cfg leaves out {total - len(dataset)}: they are smaller '
             'than min_size, or have no object.',
         )
+
+
+def _expect_all_classes(
+    dataset: CocoDataset, counted: list[dict], usable: Counter, joined: bool
+) -> None:
+    names = dict(zip(dataset.cat_ids, dataset.metainfo['classes'], strict=False))
+    annotated = {annotation['category_id'] for annotation in counted}
+    empty = [name for category, name in names.items() if category not in annotated]
+    if not empty:
+        return
+    text = f'no object has the classes {listed(empty)}, so they cannot be learned.'
+    # Where a class has a single object, others may well have none: a sample of a larger set.
+    if joined or 1 in usable.values():
+        _warn(dataset, text)
+        return
+    raise DataError(
+        f'{text} Correct category_id of their annotations, or remove the classes from '
+        "metainfo=dict(classes=…) of all data sets and from num_classes of the model's heads."
+    )
 
 
 def _reason(annotation: dict, width: float, height: float) -> str:

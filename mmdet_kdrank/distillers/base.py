@@ -140,6 +140,7 @@ class DistillMixin:
         if terms.requires_boxes:
             objects = GroundTruth.from_data_samples(batch_data_samples)
             heads = [replace(h, samples=replace(h.samples, ground_truth=objects)) for h in heads]
+        terms.guard.watch(losses)
         # The first step also computes entries with a factor of 0, so that their errors show early.
         values = terms(heads, session.classes, (levels, features), models, every=first)
         return terms.add_to(losses, values, self)

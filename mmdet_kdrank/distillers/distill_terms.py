@@ -220,7 +220,8 @@ class DistillTerms:
                 f"{argument} has {', '.join(sorted(taken))}, a name that the student's own losses "
                 'use. Give the entry another name that contains "loss".'
             )
-        return self.guard.settle({**losses, **values}, student)
+        active = [name for name in values if self.factors.get(name.rpartition('.')[2])]
+        return self.guard.settle({**losses, **values}, student, active)
 
 
 def _checked_values(values: dict[str, Tensor]) -> list[Checked]:

@@ -9,6 +9,7 @@ from mmdet.registry import MODELS
 from mmengine.config import Config
 
 from mmdet_kdrank.errors import ArgumentTypeError
+from mmdet_kdrank.scopes import find
 
 
 def assert_nothing_lost(config: str) -> None:
@@ -25,10 +26,10 @@ def assert_nothing_lost(config: str) -> None:
             inherits from names a class that overrides something of MMDetection's base class.
     """
     model = Config.fromfile(config).get('model', {})
-    distiller = MODELS.get(model.get('type', ''))
+    distiller = find(MODELS, model.get('type', ''))
     if not hasattr(distiller, 'family') or model.get('student_type'):
         return
-    detectors = (MODELS.get(name) for name in _base_detectors(config))
+    detectors = (find(MODELS, name) for name in _base_detectors(config))
     stock = (cls for cls in detectors if cls is not None and not hasattr(cls, 'family'))
     student = next(stock, distiller.family)
     lost = [
@@ -44,7 +45,7 @@ def assert_nothing_lost(config: str) -> None:
         )
 
 
-def _base_detectors(config: str) -> Iterator[str]:
+def _base_detectors(config: str) -> Iterator[str | type]:
     """Types of the detectors named by the configs that ``config`` inherits from, nearest first."""
     for base in Config._get_base_files(config):
         path, _ = Config._get_cfg_path(base, config)

@@ -42,7 +42,7 @@ class TeacherSession:
     def __init__(self, teacher: dict | None) -> None:
         self.source = TeacherSource.from_config(teacher)
         verify = self.source.verify
-        self.check = None if verify is False else TeacherCheck.from_option(verify)
+        self.check = None if verify in (None, False) else TeacherCheck.from_option(verify)
         self.teacher: Teacher | None = None
         self.heads: list[HeadPair] = []
         self.classes: ClassAlignment | None = None
@@ -109,7 +109,8 @@ class TeacherSession:
         Raises:
             CheckpointError: If the teacher detects too little.
         """
-        if self.check is not None:
+        # The config and the tool may each add the hook.
+        if self.check is not None and not self._verified:
             self.check(self.teacher, config)
         self._verified = True
 
@@ -120,12 +121,7 @@ class TeacherSession:
             ValueError: If they cannot be matched.
             RuntimeError: If ``teacher.verify`` is set and :meth:`verify` was not called.
         """
-        if self.check is not None and not self._verified:
-            raise StateError(
-                'teacher.verify is set, but the teacher was not verified. Add '
-                "default_hooks=dict(verify_teacher=dict(type='VerifyTeacherHook')) to the config "
-                "(this project's tools/train.py does), or remove teacher.verify."
-            )
+        self.source.expect_verified(self._verified)
         student, teacher = self.heads[0]
         self.classes = align_classes(
             training_classes(), self.teacher.classes, student.num_classes, teacher.num_classes

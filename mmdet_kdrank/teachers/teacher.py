@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,11 +14,12 @@ from mmdet.registry import DATASETS, MODELS
 from mmengine.config import Config
 from mmengine.dist import all_gather_object, get_rank, get_world_size
 from mmengine.hub import get_config
+from mmengine.logging import print_log
 from mmengine.registry import DefaultScope
 from torch import Tensor, nn
 
 from mmdet_kdrank.distributed import on_all_ranks
-from mmdet_kdrank.errors import ArgumentError, ArgumentTypeError, UnknownNameError
+from mmdet_kdrank.errors import ArgumentError, ArgumentTypeError, StateError, UnknownNameError
 from mmdet_kdrank.ops.checks import blamed_on
 from mmdet_kdrank.ops.suggestions import did_you_mean
 from mmdet_kdrank.random_states import kept_random_states
@@ -34,7 +36,7 @@ class TeacherSource:
             an ``mmdet::`` config.
         channels_last: Whether the teacher computes with the channels innermost in memory.
         verify: Whether, or with which options, the teacher is evaluated before training (see
-            :meth:`~mmdet_kdrank.teachers.verification.TeacherCheck.from_option`).
+            :meth:`~mmdet_kdrank.teachers.verification.TeacherCheck.from_option`). None warns.
         scope: Registry scope of a config dict. Defaults to that in which this object is made, the
             student's. A config file has a ``default_scope`` of its own, or MMDetection's.
 
@@ -46,7 +48,7 @@ class TeacherSource:
     config: str | dict
     checkpoint: str
     channels_last: bool = False
-    verify: bool | dict = False
+    verify: bool | dict | None = None
     scope: str = field(default_factory=lambda: _default_scope())
 
     def __post_init__(self) -> None:
@@ -83,6 +85,23 @@ class TeacherSource:
                 + ''.join(hints)
             )
         return cls(**teacher)
+
+    def expect_verified(self, verified: bool) -> None:
+        """Raise RuntimeError if it should have been verified; warn if nobody asked about it."""
+        if self.verify not in (None, False) and not verified:
+            raise StateError(
+                'teacher.verify is set, but the teacher was not verified. Add '
+                "default_hooks=dict(verify_teacher=dict(type='VerifyTeacherHook')) to the config "
+                "(this project's tools/train.py does), or set teacher.verify=False."
+            )
+        if self.verify is None:
+            print_log(
+                f'The teacher ({self.checkpoint}) was not verified. One that detects nothing gives '
+                'falling losses too. Set model.teacher.verify=True, which evaluates it on 100 '
+                'validation images before training, or False, which leaves this warning out.',
+                logger='current',
+                level=logging.WARNING,
+            )
 
     def _in_package(self) -> bool:
         return isinstance(self.config, str) and '::' in self.config

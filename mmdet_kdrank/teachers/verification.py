@@ -52,9 +52,9 @@ class TeacherCheck:
             )
 
     @classmethod
-    def from_option(cls, verify: bool | dict) -> TeacherCheck | None:
+    def from_option(cls, verify: bool | dict | None) -> TeacherCheck | None:
         """Read ``teacher.verify``: True, False, or the arguments; ValueError on anything else."""
-        if verify is False:
+        if verify is False or verify is None:
             return None
         if verify is True:
             return cls()
@@ -106,7 +106,7 @@ def _require_validation(config: Mapping) -> None:
     if not (config.get('val_dataloader') and config.get('val_evaluator')):
         raise ArgumentError(
             'teacher.verify evaluates the teacher on the validation set, and this run has none: '
-            'give the config val_dataloader and val_evaluator, or leave verify out.'
+            'give the config val_dataloader and val_evaluator, or set teacher.verify=False.'
         )
 
 
@@ -115,7 +115,7 @@ def _first_images(config: dict, num_images: int) -> BaseDataset:
     if not isinstance(dataset, BaseDataset):
         raise ArgumentError(
             f'teacher.verify cannot take the first images of a {type(dataset).__name__}. Set '
-            'val_dataloader.dataset to the data set inside it, or leave verify out.'
+            'val_dataloader.dataset to the data set inside it, or teacher.verify=False.'
         )
     dataset.full_init()
     if num_images < len(dataset):

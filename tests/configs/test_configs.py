@@ -11,6 +11,7 @@ from mmdet.registry import MODELS
 from mmengine.hub import get_config
 from mmengine.runner.checkpoint import get_external_models, get_torchvision_models
 
+from mmdet_kdrank.teachers.verification import TeacherCheck
 from tests.configs.files import ALL, COCO, CONFIGS, parsed, parts
 
 STOCK_CONFIGS = Path(mmdet.__file__).parent / '.mim/configs'
@@ -208,6 +209,16 @@ def test_features_are_distilled_alongside_kd_and_rank(family):
 def test_teacher_is_the_published_one(name):
     teacher = parsed(name).model.teacher
     assert get_config(teacher.config, pretrained=True).model_path == teacher.checkpoint
+
+
+@pytest.mark.parametrize('name', COCO)
+def test_teacher_is_evaluated_first(name):
+    """By MMDetection's own tools too: the hook is in the config."""
+    config = parsed(name)
+    assert config.custom_hooks == [dict(type='VerifyTeacherHook')]
+    check = TeacherCheck.from_option(config.model.teacher.verify)
+    # Half of what was published: a fault shows, and a hundred images are enough.
+    assert (check.num_images, check.min_map) == (100, 0.2)
 
 
 @pytest.mark.parametrize('name', COCO)

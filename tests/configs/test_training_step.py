@@ -57,7 +57,8 @@ def teacher_checkpoint(tmp_path_factory):
 def small(config: Config, checkpoint: str) -> Config:
     """A copy with local weights and few RoIs."""
     config = Config(config.to_dict())
-    config.model.teacher.checkpoint = checkpoint
+    # An untrained one.
+    config.model.teacher.update(checkpoint=checkpoint, verify=False)
     config.model.backbone.init_cfg = None
     if 'roi_head' in config.model:
         config.model.train_cfg.rpn_proposal.max_per_img = 32

@@ -60,6 +60,15 @@ def number(first, split='val'):
     return lambda data: data.change(split, change)
 
 
+def everyone(name):
+    def change(content):
+        (number,) = (c['id'] for c in content['categories'] if c['name'] == name)
+        for annotation in content['annotations']:
+            annotation['category_id'] = number
+
+    return lambda data: data.change('train', change)
+
+
 def rename(old, new):
     def change(content):
         for image in content['images']:
@@ -143,6 +152,14 @@ FAULTS = {
         'classes dog have objects, but none is left.*1 have an area',
         [
             lambda data: data.change('train', lambda c: c['annotations'][1].update(area=400)),
+            classes('cat'),
+        ],
+    ),
+    'a class without an object': (
+        everyone('cat'),
+        'train.json: no object has the classes dog, so they.*Correct category_id.*or remove',
+        [
+            lambda data: data.change('train', lambda c: c['annotations'][1].update(category_id=2)),
             classes('cat'),
         ],
     ),

@@ -10,6 +10,7 @@ from torch import nn
 from mmdet_kdrank.distillers.finite_guard import (
     Checked,
     FiniteGuard,
+    Silence,
     weight_fault,
 )
 from tests.detectors import (
@@ -104,6 +105,56 @@ def test_skip_takes_all_losses_where_the_students_logits_are_at_fault():
     assert all(torch.equal(p.grad, torch.zeros_like(p)) for p in model.parameters())
 
 
+@pytest.mark.parametrize(
+    ('losses', 'named'),
+    [
+        (dict(loss_cls=torch.tensor(1.0), loss_bbox=torch.tensor(NAN)), 'loss_bbox'),
+        (dict(loss_rpn_cls=[torch.ones(()), torch.tensor(INF)]), r'loss_rpn_cls\[1\]'),
+        (dict(loss_iou=torch.tensor([1.0, NAN])), 'loss_iou'),
+    ],
+)
+def test_the_students_own_losses_are_looked_at(losses, named):
+    model = nn.Linear(2, 2)
+    message = f"^1 of 1 values of the student's own {named} are not.*boxes of the training set"
+    guard = FiniteGuard('raise')
+    guard.watch(losses)
+    with pytest.raises(FloatingPointError, match=message):
+        guard.passes([], dict(student=model))
+    guard = FiniteGuard('skip')
+    guard.watch({**losses, 'acc': 3.0})
+    # A fault of the teacher in the same iteration hides it not.
+    teachers = [Checked('teacher', "the teacher's logits", torch.tensor([NAN]))]
+    assert not guard.passes(teachers, dict(student=model))
+    assert guard.passes([], dict(student=model))
+    settled = guard.settle({**losses, 'acc': 3.0}, model)
+    assert settled.pop('distill_nonfinite') == guard.skipped == 1
+    assert settled.pop('acc') == 3.0
+    assert all(value == 0 for value in settled.values())
+
+
+@pytest.fixture
+def told(monkeypatch):
+    """Texts that the guard logs."""
+    texts = []
+    monkeypatch.setattr(
+        'mmdet_kdrank.distillers.finite_guard.print_log', lambda text, **_: texts.append(text)
+    )
+    return texts
+
+
+def test_a_loss_that_stays_0_is_told_once(told):
+    silence = Silence(iterations=2)
+    for loss_kd in (0.0, 0.0, 1.0):
+        values = dict(loss_kd=torch.tensor(loss_kd), loss_rank=torch.zeros(()), loss_cls=1)
+        silence(values, ['loss_kd', 'loss_rank'])
+    (text,) = told
+    assert 'first 2 iterations: loss_kd, loss_rank. So the student learns' in text
+    silence = Silence(iterations=2)
+    for loss_rank in (0.0, 1.0, 0.0):
+        silence(dict(loss_rank=torch.tensor(loss_rank)), ['loss_rank'])
+    assert len(told) == 1
+
+
 def test_iterations_are_counted():
     guard, _, _, model = guarded('skip', teacher=NAN)
     assert guard.settle(dict(loss=torch.ones(())), model)['distill_nonfinite'] == 1
@@ -124,6 +175,21 @@ def test_causes_are_looked_at_where_there_is_a_fault():
     assert not asked
     with pytest.raises(FloatingPointError, match="^1 of 1 values of level 0 of the student's feat"):
         guard.passes([Checked('loss', 'the value of loss_pkd', torch.tensor(NAN))], {}, causes)
+
+
+def with_an_own_loss(rank, action):
+    losses = dict(loss_cls=torch.tensor(1.0), loss_bbox=torch.tensor(NAN if rank else 1.0))
+    guard, model = FiniteGuard(action), nn.Linear(1, 1)
+    guard.watch(losses)
+    guard.passes([], dict(student=model))
+    return guard.settle(losses, model)['loss_cls'].item()
+
+
+def test_an_own_loss_of_one_rank_stops_all_or_is_left_out_there():
+    first, second = run_ranks(2, with_an_own_loss, 'raise')
+    assert isinstance(first, FloatingPointError) and str(first) == str(second)
+    assert str(first).startswith("[rank 1 of 2] 1 of 1 values of the student's own loss_bbox")
+    assert run_ranks(2, with_an_own_loss, 'skip') == [1.0, 0.0]
 
 
 def on_rank(rank, wrong, action):
@@ -231,3 +297,30 @@ def test_an_overflow_of_scaled_gradients_is_no_fault(tmp_path, action):
     assert weights == [True, False]
     assert losses.get('distill_nonfinite', 0) == 0
     assert scaler.get_scale() == 2.0**27
+
+
+@pytest.mark.parametrize('action', ['raise', 'skip'])
+def test_a_loss_of_the_boxes_is_no_longer_silent(tmp_path, action):
+    """Its logits are finite, so that nothing else is: it would be NaN for a whole run."""
+    model = build(
+        distiller_config(small_config(FASTER), *teacher(FASTER, tmp_path), on_nonfinite=action)
+    )
+    model.roi_head.bbox_head.fc_reg.register_forward_hook(lambda *args: args[-1] * NAN)
+    wrapper = OptimWrapper(torch.optim.SGD(model.parameters(), lr=0.01))
+    if action == 'raise':
+        with pytest.raises(FloatingPointError, match="of the student's own loss_bbox are not"):
+            model.train_step(raw_batch(), wrapper)
+        return
+    log = model.train_step(raw_batch(), wrapper)
+    assert log['distill_nonfinite'] == 1 and log['loss'] == 0
+    assert all(value.isfinite().all() for value in model.state_dict().values())
+
+
+def test_a_selector_that_chooses_nothing_is_told(tmp_path, monkeypatch, told):
+    model = build(distiller_config(small_config(FASTER), *teacher(FASTER, tmp_path)))
+    model.distill_terms.guard = FiniteGuard('raise')
+    monkeypatch.setattr(model.distill_terms.guard, '_silence', Silence(1))
+    model.distill_terms.selector = lambda samples: samples.take(torch.zeros(0, dtype=torch.long))
+    training_losses(model)
+    (text,) = told
+    assert 'first 1 iterations: loss_kd, loss_rank. So the student' in text

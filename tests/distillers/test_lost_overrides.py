@@ -36,6 +36,16 @@ def test_configs_that_lose_nothing(tmp_path, student, distiller):
     assert_nothing_lost(write_configs(tmp_path, student, distiller))
 
 
+@pytest.mark.parametrize(
+    'kind', ['mmdet.models.detectors:RetinaNet', 'mmdet_kdrank.distillers:DistillTwoStageDetector']
+)
+def test_configs_in_pure_python_name_classes(tmp_path, kind):
+    module, name = kind.split(':')
+    path = tmp_path / 'lazy.py'
+    path.write_text(f'from {module} import {name}\nmodel = dict(type={name})\n')
+    assert_nothing_lost(str(path))
+
+
 def test_a_config_that_loses_an_override_is_refused(tmp_path):
     config = write_configs(tmp_path, 'CountingRCNN', "type='DistillTwoStageDetector'")
     with pytest.raises(

@@ -31,8 +31,9 @@ def test_the_default_is_the_base_class_of_the_family():
     assert not isinstance(model, FasterRCNN)
 
 
-def test_student_type_keeps_the_students_own_class():
-    model = distiller(FASTER, student_type='CountingRCNN')
+@pytest.mark.parametrize('student_type', ['CountingRCNN', CountingRCNN])
+def test_student_type_keeps_the_students_own_class(student_type):
+    model = distiller(FASTER, student_type=student_type)
     assert isinstance(model, DistillTwoStageDetector)
     assert isinstance(model, CountingRCNN)
     order = type(model).__mro__

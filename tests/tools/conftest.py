@@ -21,7 +21,8 @@ ROOT = Path(__file__).parents[2]
 SMALL = """
 _base_ = {base!r}
 model = dict(
-    teacher=dict(checkpoint={checkpoint!r}),
+    # An untrained one.
+    teacher=dict(checkpoint={checkpoint!r}, verify=False),
     backbone=dict(init_cfg=None),
     {cut},
 )

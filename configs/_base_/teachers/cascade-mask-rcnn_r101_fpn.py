@@ -6,4 +6,5 @@ teacher = dict(
         'cascade_mask_rcnn_r101_fpn_20e_coco/cascade_mask_rcnn_r101_fpn_20e_coco_'
         'bbox_mAP-0.434__segm_mAP-0.378_20200504_174836-005947da.pth'
     ),
+    verify=dict(num_images=100, min_map=0.2),
 )

@@ -5,4 +5,5 @@ teacher = dict(
         'https://download.openmmlab.com/mmdetection/v2.0/faster_rcnn/faster_rcnn_r101_fpn_2x_coco/'
         'faster_rcnn_r101_fpn_2x_coco_bbox_mAP-0.398_20200504_210455-1d2dac9c.pth'
     ),
+    verify=dict(num_images=100, min_map=0.2),
 )

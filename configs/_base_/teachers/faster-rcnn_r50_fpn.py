@@ -5,4 +5,5 @@ teacher = dict(
         'https://download.openmmlab.com/mmdetection/v2.0/faster_rcnn/faster_rcnn_r50_fpn_2x_coco/'
         'faster_rcnn_r50_fpn_2x_coco_bbox_mAP-0.384_20200504_210434-a5d8aa15.pth'
     ),
+    verify=dict(num_images=100, min_map=0.2),
 )

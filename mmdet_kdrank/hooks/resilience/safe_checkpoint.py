@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,14 +12,13 @@ from mmengine.dist import all_reduce, broadcast_object_list, is_main_process
 from mmengine.hooks import CheckpointHook, EMAHook
 from mmengine.registry import HOOKS
 from mmengine.runner import EpochBasedTrainLoop, Runner
-from torch import Tensor
 
 from mmdet_kdrank.distributed import on_all_ranks
-from mmdet_kdrank.errors import ArgumentTypeError, NonFiniteError
+from mmdet_kdrank.errors import ArgumentTypeError
 from mmdet_kdrank.hooks.resilience.file_backends import AtomicBackend, LaterRemovals
+from mmdet_kdrank.hooks.resilience.finite_weights_hook import refuse_nonfinite
 from mmdet_kdrank.hooks.resilience.resuming import RestOfEpoch, latest_readable
 from mmdet_kdrank.hooks.resilience.stop_request import Stopped, StopRequest
-from mmdet_kdrank.ops.checks import describe_nonfinite
 
 PREEMPTED = 'preempted.pth'
 
@@ -168,14 +167,7 @@ class SafeCheckpointHook(CheckpointHook):
         Raises:
             FloatingPointError: Names the weight.
         """
-        keys = [getattr(hook, 'weights_key', None) for hook in runner.hooks]
-        for key in ('state_dict', 'ema_state_dict', *filter(None, keys)):
-            if fault := describe_nonfinite(dict(_tensors(key, checkpoint.get(key, {})))):
-                raise NonFiniteError(
-                    f'{fault} at iteration {checkpoint["meta"]["iter"]}: this checkpoint is not '
-                    'written, and the earlier ones are kept. Lower the learning rate or clip '
-                    'gradients, and resume from one of them.'
-                )
+        refuse_nonfinite(runner, checkpoint)
         checkpoint['meta']['epoch_progress'] = (self._done, len(runner.train_dataloader))
 
     def _save_checkpoint_with_step(self, runner: Runner, *args: Any, **kwargs: Any) -> None:
@@ -244,12 +236,3 @@ class SafeCheckpointHook(CheckpointHook):
         point = partial(AtomicBackend().put_text, path, name)
         on_all_ranks(point if is_main_process() else lambda: None)
         return path
-
-
-def _tensors(name: str, state: Mapping[str, Any]) -> Iterator[tuple[str, Tensor]]:
-    """Yield the tensors of nested dicts, named by their keys with dots between these."""
-    for key, value in state.items():
-        if isinstance(value, Tensor):
-            yield f'{name}.{key}', value
-        elif isinstance(value, Mapping):
-            yield from _tensors(f'{name}.{key}', value)
