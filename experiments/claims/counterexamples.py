@@ -131,7 +131,7 @@ def claim(sets: list[LogitSet]) -> Claim:
         checks,
         'The bound is an upper one. What is claimed is true of unlikely classes that lie close '
         'together. tanh and erf give up a class alone far below the rest and a pair far out of '
-        'order; the heavier tails of algebraic and atan, and a smaller steepness, mend both, '
+        'order; the heavier tails of algebraic and atan, and a smaller steepness, fix both, '
         'standardised logits the first. Of a pair far out of order KL makes more than any of them, '
         'one reason to keep it.',
         {'cases': cases, 'gaps': GAPS, 'sweeps': sweeps, 'sets': real},

@@ -40,7 +40,7 @@ def limits(data: dict) -> str:
         f"{steps} steps of {base} {orders} of the runs ({', '.join(data)}) are at the teacher's "
         f"order. {whose} of any loss ended at the teacher's logits (within {SAME_VALUES:g}, root "
         'mean square). Rank alone says nothing of the values, and the plain form does not rest at '
-        's = t, so that beside KL it keeps KL from its last digits. Nothing of this shows what '
+        's = t, so that alongside KL it keeps KL from its last digits. Nothing of this shows what '
         'happens to the weights of a network.'
     )
 

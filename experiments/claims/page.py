@@ -49,7 +49,7 @@ _CAPTIONS = {
     'likely classes to the left; medians. KL falls with it, temperatures flatten the fall, MSE and '
     'rank fall far less or not at all. Below: what the unlikely classes get of the sum, to which '
     'the few classes on which the student errs badly add most; 1 would be their fair part.',
-    'rebalance': 'Above: the part of the unlikely classes against the weight of rank beside KL. '
+    'rebalance': 'Above: the part of the unlikely classes against the weight of rank alongside KL. '
     'Below: how well they are ordered before and after descending each loss from the student.',
     'counterexamples': 'Black is KL. Where a line falls below it, the ranking loss gives less: '
     'tanh and erf, for a class alone far below the rest; and all of them, for a pair far out of '
@@ -75,7 +75,7 @@ _LANDSCAPE = (
     'Above: all there is of three classes, with descents in orange. KL leads them all to the '
     'teacher `t`. Rank leads them to where the order is right, a plain: its plain form goes on '
     'downhill, away from `t`, the cosine form comes to rest on it, nowhere in particular. Together '
-    'they end beside `t`, a little off. Below: a plane through a row, its teacher `t`, student `s` '
+    'they end near `t`, a little off. Below: a plane through a row, its teacher `t`, student `s` '
     'and a random start.'
 )
 
