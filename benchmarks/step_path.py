@@ -2,8 +2,8 @@
 """Count the files that a reader follows from a leaf config to the gradient of one training step.
 
 Profiles building the detector, loading its teacher, one step after the first, and its gradient.
-Prints the files of the package that run, their lines, and the hops: pairs of files of which one
-calls into the other.
+Prints the files of the package that run, their lines, how many of these are in functions that run,
+and the hops: pairs of files of which one calls into the other.
 """
 
 from __future__ import annotations
@@ -46,10 +46,12 @@ class StepPath:
 
     Args:
         files: Paths relative to the package.
+        run: File and line of every function that ran, its docstring included.
         hops: Pairs of calling and called file.
     """
 
     files: set[str] = field(default_factory=set)
+    run: set[tuple[str, int]] = field(default_factory=set)
     hops: set[tuple[str, str]] = field(default_factory=set)
 
     @property
@@ -65,6 +67,7 @@ class StepPath:
             if event != 'call' or (callee := _FILES(frame.f_code)) is None or _imported(frame):
                 return
             self.files.add(callee)
+            self.run.update((callee, line) for line in _lines(frame.f_code))
             caller = _calling_file(frame.f_back)
             if caller not in (None, callee):
                 self.hops.add((caller, callee))
@@ -105,6 +108,12 @@ def _calling_file(frame: FrameType | None) -> str | None:
             return name
         frame = frame.f_back
     return None
+
+
+@cache
+def _lines(code: CodeType) -> range:
+    """Return the lines of a function."""
+    return range(code.co_firstlineno, 1 + max(line or 0 for *_, line in code.co_lines()))
 
 
 _FILES = cache(_package_file)
@@ -157,10 +166,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--files', action='store_true', help='list the files and hops too')
     arguments = parser.parse_args()
-    print('| detector | files | lines | hops |\n| --- | ---: | ---: | ---: |')
+    print('| detector | files | lines | of functions that run | hops |')
+    print('| --- | ---: | ---: | ---: | ---: |')
     for name, config in CONFIGS.items():
         path = step_path(config)
-        print(f'| {name} | {len(path.files)} | {path.lines} | {len(path.hops)} |')
+        print(f'| {name} | {len(path.files)} | {path.lines} | {len(path.run)} | {len(path.hops)} |')
         if arguments.files:
             for file in sorted(path.files):
                 called = [callee for caller, callee in sorted(path.hops) if caller == file]
