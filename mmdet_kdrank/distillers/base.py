@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 from typing import Any
 
 from mmdet.registry import MODELS
 from mmdet.structures import DetDataSample
-from mmengine.logging import print_log
 from torch import Tensor, nn
 
 from mmdet_kdrank.distillers.distill_terms import DistilledHead, DistillTerms
+from mmdet_kdrank.distillers.first_batch import FirstBatch
 from mmdet_kdrank.distillers.session import HeadPair, TeacherSession
 from mmdet_kdrank.distillers.student_arguments import check_arguments
-from mmdet_kdrank.distributed import on_all_ranks
 from mmdet_kdrank.errors import ArgumentError, UnknownNameError
 from mmdet_kdrank.heads.declarations import reason_against
 from mmdet_kdrank.ops.suggestions import did_you_mean
@@ -44,6 +43,8 @@ class DistillMixin:
         channels: ``'all'``, or ``'foreground'`` to leave the background channel out.
         on_nonfinite: ``'raise'``, or ``'skip'`` to leave out values that are not finite (see
             :class:`~mmdet_kdrank.distillers.finite_guard.FiniteGuard`).
+        path_check: Whether the first batch is compared with what the detectors compute themselves
+            (:class:`~mmdet_kdrank.distillers.path_check.PathCheck`).
         **kwargs: The student's own arguments.
 
     Raises:
@@ -72,6 +73,7 @@ class DistillMixin:
         selector: dict | None = None,
         channels: str = 'all',
         on_nonfinite: str = 'raise',
+        path_check: bool = True,
         **kwargs: Any,
     ) -> None:
         order = type(self).__mro__
@@ -79,6 +81,7 @@ class DistillMixin:
         session = TeacherSession(teacher)
         super().__init__(*args, **kwargs)
         self.teacher_session = session
+        self.path_check = path_check
         self.distill_terms = DistillTerms(
             distill_losses,
             distill_features,
@@ -94,8 +97,13 @@ class DistillMixin:
     def init_weights(self) -> None:
         """Initialise the student, then load the teacher onto its device."""
         super().init_weights()
-        if self.teacher_session.teacher is None:
+        if self.teacher_session.teacher is not None:
+            return
+        if self.distill_terms.compares_logits:
+            self.pair_heads(self)  # A head that cannot be distilled is refused without a teacher.
             self.teacher_session.load(self, self.teachers, self.pair_heads)
+        else:
+            self.teacher_session.load(self, None, self.pair_heads)
 
     def _apply(self, fn: Callable, *args: Any, **kwargs: Any) -> nn.Module:
         self.teacher_session.apply(fn, *args, **kwargs)
@@ -128,33 +136,24 @@ class DistillMixin:
         """
         session, terms = self.teacher_session, self.distill_terms
         models = dict(student=self, teacher=session.model)
-        first = session.classes is None
-        if first:
-            on_all_ranks(self._match)
-        with self.capture_student() as captured, terms.watch_features(self) as levels:
+        first = None if session.started else FirstBatch(self)
+        with ExitStack() as stack:
+            if first is not None:
+                stack.enter_context(first.watch())
+            captured = stack.enter_context(self.capture_student()) if session.heads else None
+            levels = stack.enter_context(terms.watch_features(self))
             losses = super().loss(batch_inputs, batch_data_samples, *args, **kwargs)
         features = session.features(batch_inputs, batch_data_samples)
-        if first:
-            session.trim(lambda: self.probe(captured, features))
-        heads = self.compare(captured, features)
+        heads = self.compare(captured, features) if session.heads else []
+        if first is not None:
+            first.finish(batch_inputs, batch_data_samples, features, captured, heads)
         if terms.requires_boxes:
             objects = GroundTruth.from_data_samples(batch_data_samples)
             heads = [replace(h, samples=replace(h.samples, ground_truth=objects)) for h in heads]
         terms.guard.watch(losses)
         # The first step also computes entries with a factor of 0, so that their errors show early.
-        values = terms(heads, session.classes, (levels, features), models, every=first)
+        values = terms(heads, session.classes, (levels, features), models, every=first is not None)
         return terms.add_to(losses, values, self)
-
-    def _match(self) -> None:
-        session = self.teacher_session
-        session.match_classes()
-        self.distill_terms.check_columns(session.classes, session.heads[0][0])
-        print_log(
-            f'Distilling {len(session.classes.student)} classes from '
-            f'{type(session.model).__name__} ({session.teacher.checkpoint}) with '
-            f'{", ".join(self.distill_factors)}.',
-            logger='current',
-        )
 
     def pair_heads(self, teacher: nn.Module) -> list[HeadPair]:
         """Return the class outputs of each distilled head, the student's and the teacher's.
@@ -183,6 +182,20 @@ class DistillMixin:
 
     def probe(self, captured: Any, teacher_features: tuple[Tensor, ...]) -> list[Tensor]:
         """Return a few class logits of all the teacher's heads; see :meth:`compare`."""
+        raise NotImplementedError
+
+    def classify_again(
+        self, features: tuple[Tensor, ...], calls: list[tuple[dict, Any]]
+    ) -> list[tuple[Tensor, Tensor]]:
+        """Repeat the classification of the teacher's own ``predict`` as :meth:`compare` does it.
+
+        Args:
+            features: The levels of the teacher's neck.
+            calls: Arguments and result of each call with which it classified.
+
+        Returns:
+            Pairs of equal shape: class logits that would be distilled, and those of the call.
+        """
         raise NotImplementedError
 
 

@@ -64,6 +64,8 @@ class DistillTerms:
             hint = did_you_mean(channels, ('all', 'foreground'))
             raise ArgumentError(f"channels must be 'all' or 'foreground', got {channels!r}.{hint}")
         self.channels = channels
+        if distill_losses is None and distill_features:
+            distill_losses = {}
         self.entries = build_entries(distill_losses)
         self.losses = nn.ModuleDict({name: entry.loss for name, entry in self.entries.items()})
         self.features = FeatureDistillation(distill_features) if distill_features else None
@@ -77,6 +79,11 @@ class DistillTerms:
         with blamed_on('selector', 'Correct the type or the argument.'):
             self.selector: Callable[[DistillSamples], DistillSamples] = build(TASK_UTILS, selector)
         self.guard = FiniteGuard(on_nonfinite)
+
+    @property
+    def compares_logits(self) -> bool:
+        """Whether class logits are compared: not with ``distill_features`` alone."""
+        return bool(self.entries) or not self.features
 
     @property
     def requires_boxes(self) -> bool:
@@ -94,15 +101,23 @@ class DistillTerms:
     def check_columns(self, classes: ClassAlignment, output: ClassOutput) -> None:
         """Raise ValueError if the heads leave one column of logits, and a loss needs two."""
         columns = len(classes.student) + (output.background and self.channels == 'all')
-        along_candidates = output.activation == 'sigmoid' and not any(
-            entry.compares_rows_alone for entry in self.entries.values()
-        )
-        if columns < 2 and not along_candidates:
+        if columns > 1:
+            return
+        needing = [
+            f'{name} ({type(entry.loss).__name__})'
+            for name, entry in self.entries.items()
+            if entry.min_columns > columns
+        ]
+        if output.activation == 'softmax':
+            needing = ['a softmax']
+        if needing:
             raise ArgumentError(
-                f'channels={self.channels!r} leaves one column of logits to distil, and a '
-                'distribution or a ranking needs two. Give student and teacher more common '
-                'classes, keep the background channel of a softmax head, or distil a sigmoid head '
-                'with losses along the candidates alone, such as CandidateRankLoss.'
+                f'channels={self.channels!r} leaves one column of logits to distil, and '
+                f'{", ".join(needing)} needs two: one logit has no order and no distribution. Give '
+                'student and teacher more common classes, keep the background channel of a softmax '
+                'head, or distil a sigmoid head with losses that one column is enough for: '
+                'BinaryKDLoss, LogitMSELoss, QualityFocalKDLoss, CandidateRankLoss and those of '
+                'distill_features.'
             )
 
     def __call__(

@@ -41,6 +41,11 @@ class LossEntry:
         self.name = name
         self.loss = loss
 
+    @property
+    def min_columns(self) -> int:
+        """Fewest columns of logits on which the loss is defined: 2 unless it says otherwise."""
+        return getattr(self.loss, 'min_columns', 2 if self.compares_rows_alone else 1)
+
     def __call__(
         self, head: DistillSamples, chosen: DistillSamples, avg_factor: float | Tensor
     ) -> Tensor:

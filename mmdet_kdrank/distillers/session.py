@@ -48,6 +48,8 @@ class TeacherSession:
         self.classes: ClassAlignment | None = None
         self._input: TeacherInput | None = None
         self._verified = False
+        self.started = False
+        """Whether the checks of the first batch have passed."""
 
     def __getstate__(self) -> dict:
         return {**self.__dict__, 'teacher': None, '_input': None}
@@ -69,14 +71,14 @@ class TeacherSession:
     def load(
         self,
         student: nn.Module,
-        families: tuple[type[nn.Module], ...],
+        families: tuple[type[nn.Module], ...] | None,
         pair_heads: Callable[[nn.Module], list[HeadPair]],
     ) -> None:
         """Load the teacher onto the student's device, on all ranks or on none.
 
         Args:
             student: The student.
-            families: The detector classes that can teach it.
+            families: The detector classes that can teach it; None if no logits are compared.
             pair_heads: Returns the class outputs of each distilled head for a teacher's detector.
 
         Raises:
@@ -86,8 +88,10 @@ class TeacherSession:
         teacher = load_on_all_ranks(self.source)
 
         def fit() -> tuple[list[HeadPair], TeacherInput]:
-            check_teacher(teacher.model, families)
-            heads = pair_heads(teacher.model)
+            heads = []
+            if families is not None:
+                check_teacher(teacher.model, families)
+                heads = pair_heads(teacher.model)
             check_outputs(heads)
             return heads, TeacherInput(student.data_preprocessor, teacher.model.data_preprocessor)
 
@@ -114,14 +118,12 @@ class TeacherSession:
             self.check(self.teacher, config)
         self._verified = True
 
-    def match_classes(self) -> None:
-        """Match the classes by name; the training set is known by the first step.
-
-        Raises:
-            ValueError: If they cannot be matched.
-            RuntimeError: If ``teacher.verify`` is set and :meth:`verify` was not called.
-        """
+    def require_verified(self) -> None:
+        """Raise RuntimeError if ``teacher.verify`` is set and :meth:`verify` was not called."""
         self.source.expect_verified(self._verified)
+
+    def match_classes(self) -> None:
+        """Match the classes by name, which the first step knows; ValueError if they do not fit."""
         student, teacher = self.heads[0]
         self.classes = align_classes(
             training_classes(), self.teacher.classes, student.num_classes, teacher.num_classes
@@ -135,7 +137,11 @@ class TeacherSession:
             inputs: Images normalised for the student, (B, 3, H, W).
             data_samples: Their samples, or one dict for all images.
         """
-        return self.teacher.features(self._input(inputs, data_samples))
+        return self.teacher.features(self.images(inputs, data_samples))
+
+    def images(self, inputs: Tensor, data_samples: list[DetDataSample]) -> Tensor:
+        """Return the student's batch, normalised for the teacher, (B, 3, H, W)."""
+        return self._input(inputs, data_samples)
 
     def trim(self, logits: Callable[[], Sequence[Tensor]]) -> None:
         """Cut the branches that the class logits do not need.

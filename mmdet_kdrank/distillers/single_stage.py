@@ -20,8 +20,13 @@ from mmdet_kdrank.distillers.distill_terms import DistilledHead
 from mmdet_kdrank.distillers.session import HeadPair
 from mmdet_kdrank.errors import ArgumentError, UnsupportedError
 from mmdet_kdrank.heads.capture import watch_forward
-from mmdet_kdrank.heads.class_output import ClassOutput, class_output
-from mmdet_kdrank.heads.class_targets import ClassTargets, RowOrder, watch_class_targets
+from mmdet_kdrank.heads.class_output import ClassOutput, class_output, dense_head
+from mmdet_kdrank.heads.class_targets import (
+    ClassTargets,
+    RowOrder,
+    check_normaliser,
+    watch_class_targets,
+)
 from mmdet_kdrank.heads.priors import assert_comparable, assert_same_cells, prior_boxes
 from mmdet_kdrank.ops.checks import check_choice
 from mmdet_kdrank.scopes import register
@@ -66,8 +71,8 @@ class DenseDistillMixin(DistillMixin):
         """Record the results of the head and the targets of its class loss."""
         record = DenseRecord()
         with (
-            watch_forward(_dense_head(self), lambda _, out: record.outputs.append(out)),
-            watch_class_targets(_dense_head(self)) as record.targets,
+            watch_forward(dense_head(self), lambda _, out: record.outputs.append(out)),
+            watch_class_targets(dense_head(self)) as record.targets,
         ):
             yield record
 
@@ -77,7 +82,7 @@ class DenseDistillMixin(DistillMixin):
         """Bring the class maps of both heads into rows of anchors."""
         if len(captured.outputs) != 1:
             raise UnsupportedError(
-                f'{type(_dense_head(self)).__name__} ran {len(captured.outputs)} times in one '
+                f'{type(dense_head(self)).__name__} ran {len(captured.outputs)} times in one '
                 'training step, not once. This head is not supported.'
             )
         output = self.teacher_session.heads[0][0]
@@ -117,14 +122,14 @@ class DenseDistillMixin(DistillMixin):
             activation=output.activation,
             background=output.background,
             num_classes=output.num_classes,
-            boxes=prior_boxes(_dense_head(self), maps) if requires_boxes else None,
+            boxes=prior_boxes(dense_head(self), maps) if requires_boxes else None,
             level=torch.cat(levels),
             num_images=sizes[0][0],
         )
 
     def teacher_logits(self, features: tuple[Tensor, ...]) -> list[Tensor]:
         """Return the teacher's class maps, one a level, (B, A * channels, H, W)."""
-        head = _dense_head(self.teacher_session.model)
+        head = dense_head(self.teacher_session.model)
         if isinstance(head, (GuidedAnchorHead, SOLOHead, SOLOV2Head)):
             # In eval mode guided anchoring only classifies where the first image of the batch may
             # show objects, and SOLO gives the scores of local maxima alone.
@@ -142,9 +147,16 @@ class DenseDistillMixin(DistillMixin):
             tuple(level[:, :, :8, :8].contiguous() for level in teacher_features)
         )
 
+    def classify_again(
+        self, features: tuple[Tensor, ...], calls: list[tuple[dict, Any]]
+    ) -> list[tuple[Tensor, Tensor]]:
+        """Run the head on the same features; pair the class maps, level by level."""
+        theirs = self.teacher_session.heads[0][1].class_maps(calls[-1][1])
+        return list(zip(self.teacher_logits(features), theirs, strict=True))
+
     def pair_heads(self, teacher: nn.Module) -> list[HeadPair]:
         """Pair the two dense heads, which must have the same priors or cells."""
-        heads = _dense_head(self), _dense_head(teacher)
+        heads = dense_head(self), dense_head(teacher)
         outputs = class_output(heads[0]), class_output(heads[1])
         if any(output.cells for output in outputs):
             assert_same_cells(*outputs)
@@ -170,6 +182,7 @@ class DenseDistillMixin(DistillMixin):
         if arranged is None:
             return samples
         labels, weights, avg_factor = arranged
+        check_normaliser(dense_head(self), labels, avg_factor)
         return replace(samples, labels=labels, weights=weights, avg_factor=avg_factor)
 
 
@@ -215,11 +228,6 @@ class DistillSingleStageInstanceSegmentor(DenseDistillMixin, SingleStageInstance
     """
 
     family = SingleStageInstanceSegmentor
-
-
-def _dense_head(detector: nn.Module) -> nn.Module:
-    """Return the box head, or the mask head of a segmentor without boxes (SOLO)."""
-    return detector.bbox_head if getattr(detector, 'with_bbox', True) else detector.mask_head
 
 
 def _part(maps: list[Tensor], kind: int, number: int) -> list[Tensor]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from mmdet.models.detectors import TwoStageDetector
@@ -128,6 +129,16 @@ class DistillTwoStageDetector(DistillMixin, TwoStageDetector):
         if not all(map(len, rois)):
             return []
         return self._classify(tuple(level[:1] for level in teacher_features), rois)
+
+    def classify_again(
+        self, features: tuple[Tensor, ...], calls: list[tuple[dict, Any]]
+    ) -> list[tuple[Tensor, Tensor]]:
+        """Classify the same RoIs, stage by stage; a cascade may have stopped without RoIs."""
+        outputs = [output for _, output in self.teacher_session.heads]
+        rois = [arguments['rois'] for arguments, _ in calls]
+        ours = self._classify(features, [*rois, *[rois[0][:0]] * (len(outputs) - len(rois))])
+        pairs = zip(outputs, ours, calls, strict=False)
+        return [(logits, output.logits(call[1]['cls_score'])) for output, logits, call in pairs]
 
     def _classify(self, features: tuple[Tensor, ...], rois: list[Tensor]) -> list[Tensor]:
         """Classify the RoIs of each stage with the teacher, (N, channels) a stage."""

@@ -174,6 +174,11 @@ def class_output(head: nn.Module) -> ClassOutput:
     return _DECLARATIONS[owner](head)
 
 
+def dense_head(detector: nn.Module) -> nn.Module:
+    """Return the box head, or the mask head of a segmentor without boxes (SOLO)."""
+    return detector.bbox_head if getattr(detector, 'with_bbox', True) else detector.mask_head
+
+
 def declared_heads() -> list[str]:
     """Return the names of the classes with a declaration, those that are refused among them."""
     return sorted(map(class_name, _DECLARATIONS))

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from mmdet.models.dense_heads import SSDHead, YOLACTHead
+from mmengine.dist import get_world_size
 from torch import Tensor, nn
 
+from mmdet_kdrank.errors import ArgumentError
 from mmdet_kdrank.heads.capture import watch_forward, watch_method
 from mmdet_kdrank.heads.class_output import class_output
+from mmdet_kdrank.ops.suggestions import class_name
 
 OWN_LOSS = {SSDHead: 'loss_by_feat_single', YOLACTHead: 'OHEMloss_by_feat_single'}
 """Methods of heads that mine hard negatives. Their arguments are the targets of all priors, which
@@ -172,6 +175,37 @@ class RowOrder:
 def _scalar(factor: float | Tensor | None) -> float | Tensor | None:
     # A tensor stays on its device: reading it would wait for the GPU.
     return factor.detach().reshape(()) if isinstance(factor, Tensor) else factor
+
+
+def check_normaliser(head: nn.Module, labels: Tensor, avg_factor: float | Tensor | None) -> None:
+    """Refuse a normaliser of exactly 1 that is the head's own if it has several positives.
+
+    Heads that divide their loss afterwards pass 1, and a loss with that normaliser would be as many
+    times too large as there are positives. A tensor is a counted number, and is believed.
+
+    Args:
+        head: The student's head.
+        labels: The label of each row, (N,).
+        avg_factor: The normaliser that it passed to its class loss.
+
+    Raises:
+        ValueError: If the normaliser is the number 1 and more rows are positive than there are
+            ranks. A mean over the ranks can be 1 up to then.
+    """
+    if isinstance(avg_factor, Tensor) or avg_factor != 1:
+        return
+    output = replace(class_output(head), normalised_later=True)
+    positives = int(((labels >= 0) & (labels < output.num_classes)).sum())
+    if positives > max(1, get_world_size()):
+        raise ArgumentError(
+            f'{class_name(type(head))} passes avg_factor=1 to its class loss beside {positives} '
+            'positives, so it divides the loss afterwards, and distillation losses with this '
+            f'normaliser would be {positives} times too large. Declare normalised_later=True '
+            '(docs/how_to/extend_family.md): the number of positives is the normaliser then. Put '
+            'this below the head: from mmdet_kdrank.distillers import ClassOutput, '
+            f'declare_class_output; declare_class_output({type(head).__name__})(lambda head: '
+            f'{output})'
+        )
 
 
 def _common(factors: list[float | Tensor | None]) -> float | Tensor | None:

@@ -36,7 +36,8 @@ class LogitDistillLoss(nn.Module):
 
     A subclass writes :meth:`row_loss` and registers itself in ``mmdet.registry.MODELS``. If it
     needs the hard labels too, it sets ``requires_labels = True``; the caller reads that attribute
-    and passes ``labels=``.
+    and passes ``labels=``. One that is defined on a single column of logits sets
+    ``min_columns = 1``, so that students of one class can have it.
 
     Args:
         reduction: ``'none'``, ``'mean'`` or ``'sum'``.
@@ -56,6 +57,7 @@ class LogitDistillLoss(nn.Module):
 
     compares: str = 'logits'
     requires_labels: bool = False
+    min_columns: int = 2
 
     def __init__(self, reduction: str = 'mean', loss_weight: float = 1.0) -> None:
         super().__init__()
@@ -105,7 +107,7 @@ class LogitDistillLoss(nn.Module):
             ValueError: If shapes do not fit, the reduction is unknown, ``avg_factor`` meets
                 ``'sum'``, or ``labels`` are missing or not asked for.
         """
-        check_logits(pred, soft_label, ('pred', 'soft_label'))
+        check_logits(pred, soft_label, ('pred', 'soft_label'), self.min_columns)
         reduction = self.reduction
         if reduction_override is not None:
             check_choice('reduction_override', reduction_override, _REDUCTIONS)

@@ -40,6 +40,8 @@ class BinaryKDLoss(LogitDistillLoss):
         tensor(1.3863)
     """
 
+    min_columns = 1
+
     def __init__(self, temperature: float = 1.0, **options: Any) -> None:
         super().__init__(**options)
         check_positive('temperature', temperature)

@@ -31,6 +31,8 @@ class LogitMSELoss(LogitDistillLoss):
         tensor(2.)
     """
 
+    min_columns = 1
+
     def row_loss(self, pred: Tensor, soft_label: Tensor) -> Tensor:
         """Return the mean over classes of each row, shape (N,)."""
         return (pred - soft_label).square().mean(1)

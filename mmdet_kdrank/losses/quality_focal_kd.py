@@ -43,6 +43,8 @@ class QualityFocalKDLoss(LogitDistillLoss):
         (tensor(0.4291), tensor(0.))
     """
 
+    min_columns = 1
+
     def __init__(self, beta: float = 1.0, **options: Any) -> None:
         super().__init__(**options)
         check_number('beta', beta)

@@ -45,17 +45,18 @@ def check_count(argument: str, value: int, least: int = 1) -> None:
         raise ArgumentError(f'{argument}={value!r} must be a whole number of at least {least}.')
 
 
-def check_logits(student: Tensor, teacher: Tensor, names: Iterable[str]) -> None:
+def check_logits(student: Tensor, teacher: Tensor, names: Iterable[str], least: int = 2) -> None:
     """Check a pair of (N, C) logit tensors.
 
     Args:
         student: Logits that are trained.
         teacher: Logits to follow.
         names: What the caller calls the two.
+        least: Smallest number of columns.
 
     Raises:
         TypeError: If one is no tensor or has no floating dtype.
-        ValueError: If one is not (N, C) with C >= 2, or they differ in shape or device.
+        ValueError: If one is not (N, C) with C >= ``least``, or they differ in shape or device.
     """
     student_name, teacher_name = names
     for name, value in ((student_name, student), (teacher_name, teacher)):
@@ -79,10 +80,10 @@ def check_logits(student: Tensor, teacher: Tensor, names: Iterable[str]) -> None
             f'{tuple(teacher.shape)}. Equal rows must be the same sample, and equal columns the '
             'same class: select the common classes first.'
         )
-    if student.shape[1] < 2:
+    if student.shape[1] < least:
         raise ArgumentError(
             f'{student_name} and {teacher_name} have C = {student.shape[1]} columns; a ranking '
-            'needs at least 2 classes.'
+            f'needs at least {least} classes.'
         )
     if student.device != teacher.device:
         raise ArgumentError(

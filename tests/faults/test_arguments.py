@@ -113,7 +113,8 @@ ARGUMENT_FAULTS = {
     # Calling them
     'loss: shapes': value('KendallRankLoss', r'pred has shape \(3, 5\).*soft', soft_label=X[:2]),
     'loss: integers': value('LogitMSELoss', 'pred has dtype torch.int64', TypeError, X.long()),
-    'loss: one class': value('LogitMSELoss', 'C = 1', pred=X[:, :1], soft_label=X[:, :1]),
+    'loss: one class': value('DISTLoss', 'C = 1', pred=X[:, :1], soft_label=X[:, :1]),
+    'loss: no class': value('LogitMSELoss', 'C = 0', pred=X[:, :0], soft_label=X[:, :0]),
     'loss: weight a row': value(
         'BinaryKDLoss', r'weight has shape \(3, 5\).*\(3,\)', weight=X.abs()
     ),

@@ -8,7 +8,12 @@ import torch.nn.functional as F
 from mmengine.logging import MessageHub
 
 from mmdet_kdrank.heads import class_output
-from mmdet_kdrank.heads.class_targets import ClassTargets, RowOrder, watch_class_targets
+from mmdet_kdrank.heads.class_targets import (
+    ClassTargets,
+    RowOrder,
+    check_normaliser,
+    watch_class_targets,
+)
 from tests.heads.dense_heads import CLASSES, features, samples, stock_head
 
 # Their class loss is a function of logits, labels, weights and normaliser.
@@ -157,3 +162,28 @@ def test_normalisers_that_differ_by_level_are_none():
     logits, image = torch.arange(8.0).reshape(4, 2), torch.tensor([0, 1, 0, 1])
     calls = [call(logits[:2], [0, 1]), replace(call(logits[2:], [0, 1]), avg_factor=2.0)]
     assert arrange(RowOrder(), calls, logits, image)[2] is None
+
+
+def test_a_normaliser_of_1_is_believed_beside_one_positive_alone():
+    head = stock_head('RetinaHead')
+    for labels, factor in (([0], 1.0), ([0, CLASSES, -1], 1.0), ([0, 1, 2], 3.0), ([0, 1], None)):
+        check_normaliser(head, torch.tensor(labels), factor)
+    check_normaliser(head, torch.tensor([0, 1]), torch.tensor(1.0))
+    for factor in (1, 1.0):
+        with pytest.raises(ValueError, match='avg_factor=1 to its class loss beside 2 positives'):
+            check_normaliser(head, torch.tensor([0, 1, CLASSES]), factor)
+
+
+def test_a_mean_over_ranks_may_be_1(monkeypatch):
+    monkeypatch.setattr('mmdet_kdrank.heads.class_targets.get_world_size', lambda: 3)
+    head = stock_head('RetinaHead')
+    check_normaliser(head, torch.tensor([0, 1, 2]), 1.0)
+    with pytest.raises(ValueError, match='beside 4 positives'):
+        check_normaliser(head, torch.tensor([0, 1, 2, 3]), 1.0)
+
+
+@pytest.mark.parametrize('name', [name for name in PLAIN + SCORED if name != 'PAAHead'])
+def test_no_stock_head_is_refused_for_its_normaliser(name):
+    head, *_, targets = trained(name)
+    labels, _, factor = targets
+    check_normaliser(head, labels, factor)
