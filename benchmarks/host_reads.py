@@ -28,7 +28,7 @@ from torch.utils._python_dispatch import TorchDispatchMode  # noqa: E402
 
 import mmdet_kdrank  # noqa: E402
 from benchmarks.step_path import CONFIGS, distilling_config  # noqa: E402
-from experiments.survey.batch import random_batch  # noqa: E402
+from mmdet_kdrank.check.random_batch import random_batch  # noqa: E402
 
 PACKAGE = Path(mmdet_kdrank.__file__).parent
 MMDET = Path(mmdet.__file__).parent

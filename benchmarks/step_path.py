@@ -31,7 +31,7 @@ from mmengine.logging import MMLogger  # noqa: E402
 
 import mmdet_kdrank  # noqa: E402
 import mmdet_kdrank.checkpoints.loading  # noqa: E402 - its import is no part of the step
-from experiments.survey.batch import random_batch  # noqa: E402
+from mmdet_kdrank.check.random_batch import random_batch  # noqa: E402
 
 PACKAGE = Path(mmdet_kdrank.__file__).parent
 CONFIGS = {

@@ -9,6 +9,7 @@ _FIGURES = 'experiments/claims/figures/test_figures.py'
 
 # By the module's path in the package, or from experiments/ on; the test's is below tests/.
 COVERED_BY = {
+    'check/__main__.py': 'check/test_command.py',
     'checkpoints/stand_ins.py': 'checkpoints/test_safe_globals.py',
     'compare/comparison_tables.py': 'compare/test_results.py',
     'compare/evaluate.py': 'tools/test_compare.py',

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from experiments.claims.logits import LogitSet
 from experiments.survey.distilling import distilling
-from experiments.survey.lean import without_weights
+from mmdet_kdrank.check.readiness import without_weights
 from mmdet_kdrank.checkpoints.detector_weights import detector_weights
 from mmdet_kdrank.checkpoints.loading import load_checkpoint
 from mmdet_kdrank.errors import CheckpointError, DataError

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from mmdet_kdrank.check.readiness import without_weights
+
 PROPOSALS = 32
 ROIS = 16
 PAD = 128
@@ -30,23 +32,6 @@ def lean_model(model: dict) -> dict:
         if augment['type'] == 'BatchFixedSizePad':
             augment['size'] = (PAD, PAD)
     return model
-
-
-def without_weights(value: Any) -> Any:
-    """Copy a config, or a part of one, without entries that name pretrained weights."""
-    if isinstance(value, dict):
-        return {
-            key: without_weights(item)
-            for key, item in value.items()
-            if key != 'pretrained' and not (key == 'init_cfg' and _names_checkpoint(item))
-        }
-    if isinstance(value, (list, tuple)):
-        return type(value)(map(without_weights, value))
-    return value
-
-
-def _names_checkpoint(init_cfg: Any) -> bool:
-    return any('checkpoint' in (entry or {}) for entry in _as_list(init_cfg))
 
 
 def _as_list(value: Any) -> list:

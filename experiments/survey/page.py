@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
 
-from experiments.survey.batch import SIZES, Sizes
 from experiments.survey.distilling import DISTILLERS, OTHER
 from experiments.survey.outcome import FAILED, NOT_RUN, REFUSED, WORKS
+from mmdet_kdrank.check.random_batch import SIZES, Sizes
 from mmdet_kdrank.files.markdown import markdown_table
 
 RESULTS = (WORKS, REFUSED, FAILED, NOT_RUN)

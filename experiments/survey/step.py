@@ -12,11 +12,9 @@ from mmengine.model import revert_sync_batchnorm
 from mmengine.optim import build_optim_wrapper
 from torch import Tensor, nn
 
-from experiments.survey.batch import Sizes, random_batch
 from experiments.survey.distilling import LOSSES, distilling
-
-CLOCK = dict(epoch=0, iter=0, max_epochs=1, max_iters=1)
-"""The progress of training that some heads read from the runner."""
+from mmdet_kdrank.check.random_batch import Sizes, random_batch
+from mmdet_kdrank.check.readiness import CLOCK
 
 
 def distilling_step(model: dict, sizes: Sizes, folder: Path) -> None:

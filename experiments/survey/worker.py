@@ -17,9 +17,9 @@ import torch
 import torch.distributed as dist
 from mmdet.utils import register_all_modules
 
-from experiments.survey.batch import SIZES, Sizes
 from experiments.survey.outcome import NOT_RUN, REFUSED, WORKS, Outcome, described, outcome_of
 from experiments.survey.step import distilling_step, stock_step
+from mmdet_kdrank.check.random_batch import SIZES, Sizes
 
 # Registered once, in the process that all attempts are forked from.
 register_all_modules(init_default_scope=False)

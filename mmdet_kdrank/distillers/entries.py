@@ -238,7 +238,8 @@ def check_names(configs: dict[str, dict], argument: str) -> None:
 def build_loss(config: dict, argument: str) -> nn.Module:
     """Build a registered loss; raise ValueError if it belongs to the other argument."""
     loss = build(MODELS, config)
-    if fault := quoted_numbers(type(loss), config):
+    has_text = any(isinstance(value, str) for key, value in config.items() if key != 'type')
+    if has_text and (fault := quoted_numbers(type(loss), config)):
         raise ArgumentError(fault)
     kind = getattr(loss, 'compares', None)
     if _ARGUMENT_OF.get(kind, argument) != argument:

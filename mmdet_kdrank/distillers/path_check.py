@@ -61,10 +61,13 @@ class PathCheck:
 
     def check_student(self) -> None:
         """Raise ValueError if the student's head got other features."""
-        if not self._classified:
-            return
-        seen = [x.detach() for x in _all(_features_in(self._classified[0]))]
-        if not any(_equal(seen, levels) for levels in self._features):
+        # A sampler that ranks RoIs by their loss classifies those of single images too.
+        for call in self._classified:
+            seen = [x.detach() for x in _all(_features_in(call))]
+            if any(_equal(seen, levels) for levels in self._features):
+                self._classified = [call]
+                return
+        if self._classified:
             raise ArgumentError(
                 f'The student: {_culprits(self.student, "loss")} gives the head other features '
                 f'than extract_feat returns, and the teacher has no such step. {FIX}'

@@ -158,6 +158,7 @@ def class_output(head: nn.Module) -> ClassOutput:
 
     Raises:
         TypeError: If that class has no declaration, because an output is never guessed.
+        ValueError: If the declared activation is not that of the head's own prediction.
     """
     owner = next(
         cls
@@ -171,7 +172,15 @@ def class_output(head: nn.Module) -> ClassOutput:
             'where the background is). See docs/how_to/extend_family.md. Its attributes suggest '
             f'this line, for you to check and to put below the head: {_proposal(head, owner)}'
         )
-    return _DECLARATIONS[owner](head)
+    output = _DECLARATIONS[owner](head)
+    own = getattr(head, 'use_sigmoid_cls', None)
+    if output.kind == 'logits' and own not in (None, output.activation == 'sigmoid'):
+        right = 'sigmoid' if own else 'softmax'
+        raise ArgumentError(
+            f'{class_name(type(head))} is declared with activation={output.activation!r}, and its '
+            f'own prediction takes a {right} (use_sigmoid_cls={own}). Declare activation={right!r}.'
+        )
+    return output
 
 
 def dense_head(detector: nn.Module) -> nn.Module:
@@ -188,12 +197,15 @@ def _proposal(head: nn.Module, owner: type) -> str:
     """Return Python code that declares the class output that the attributes of a head suggest."""
     loss = getattr(head, 'loss_cls', None)
     sigmoid = getattr(head, 'use_sigmoid_cls', getattr(loss, 'use_sigmoid', False))
+    channels = getattr(head, 'cls_out_channels', None)
+    background = not sigmoid if channels is None else channels > head.num_classes
     arguments = [
-        repr('sigmoid' if sigmoid else 'softmax'),
+        repr('softmax' if background else 'sigmoid'),
         'head.num_classes',
-        f'background={not sigmoid}',
+        f'background={background}',
     ]
-    if getattr(loss, 'activated', False):
+    # Without a background a softmax has no use: then the loss takes scores.
+    if getattr(loss, 'activated', False) or not (sigmoid or background):
         arguments.append("kind='probabilities'")
     return (
         'from mmdet_kdrank.distillers import ClassOutput, declare_class_output; '

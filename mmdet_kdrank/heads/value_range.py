@@ -11,8 +11,11 @@ from mmdet_kdrank.errors import ArgumentError
 from mmdet_kdrank.heads.class_output import ClassOutput
 
 LEAST = 64
-"""Fewest values that are judged. Of fresh logits every second one is negative, so that 64 of them
-are not all positive by chance."""
+"""Fewest values of a trained sigmoid head that are judged: most of its logits are negative."""
+
+LEAST_COLUMNS = 20
+"""Fewest columns of a fresh sigmoid head that are judged. Its rows are alike, so that each column
+is positive or negative as a whole, by chance."""
 
 
 def check_logits_range(side: str, output: ClassOutput, logits: Tensor) -> None:
@@ -24,13 +27,21 @@ def check_logits_range(side: str, output: ClassOutput, logits: Tensor) -> None:
         logits: Values that were read by it, (N, C).
 
     Raises:
-        ValueError: If all are in [0, 1], differ, and are declared as logits.
+        ValueError: If all are in [0, 1], differ, and are declared as logits. Those of a softmax
+            must also add up to 1 in each row. Those of a student's sigmoid need enough columns.
     """
     if output.kind == 'probabilities' or logits.numel() < LEAST:
         return
-    low, high = (float(value) for value in logits.detach().float().aminmax())
+    logits = logits.detach().float()
+    low, high = map(float, logits.aminmax())
     # A head that begins with weights of 0 gives one value everywhere.
-    if 0 <= low < high <= 1:
+    if not 0 <= low < high <= 1:
+        return
+    if output.activation == 'softmax':
+        found = bool((logits.sum(1) - 1).abs().max() < 1e-2)
+    else:
+        found = side == 'teacher' or logits.shape[1] >= LEAST_COLUMNS
+    if found:
         raise ArgumentError(
             f"The {side}'s class output is declared as kind={output.kind!r}, and on this batch all "
             f'{logits.numel()} values lie between 0 and 1 ({low:.3g} to {high:.3g}): they are '

@@ -76,8 +76,7 @@ class TeacherSource:
                 f'teacher={teacher!r} must be a dict: give dict(config=…, checkpoint=…).'
             )
         keys = {'config', 'checkpoint', 'channels_last', 'verify'}
-        wrong = {'config', 'checkpoint'} ^ (set(teacher) - {'channels_last', 'verify'})
-        if wrong:
+        if wrong := {'config', 'checkpoint'} ^ (set(teacher) - {'channels_last', 'verify'}):
             hints = [did_you_mean(key, keys) for key in sorted(wrong - keys)]
             raise ArgumentError(
                 'teacher takes the keys config and checkpoint, and may have channels_last and '
@@ -122,7 +121,7 @@ class TeacherSource:
         """
         setting = f'teacher.config ({_shortened(self.config)})'
         with blamed_on(setting, 'Correct the name or the file.'):
-            config = self._read_config()
+            config = self.read_config()
             path = self._published() if self.checkpoint == 'auto' else self.checkpoint
         scope = config.get('default_scope') or 'mmdet'
         unbuilt = blamed_on(setting, 'Give the config that the checkpoint was made with.')
@@ -138,10 +137,11 @@ class TeacherSource:
         classes = class_names(checkpoint, path)
         if classes is None:
             with blamed_on(setting, 'Correct the data set, or its metainfo.'):
-                classes = _dataset_classes(config, scope)
+                classes = dataset_classes(config, scope)
         return Teacher(model, classes, path, self.channels_last)
 
-    def _read_config(self) -> Config:
+    def read_config(self) -> Config:
+        """Return the config of the teacher's model, and of its data set if it names one."""
         if not isinstance(self.config, str):
             config = Config(dict(model=self.config, default_scope=self.scope))
         else:
@@ -259,7 +259,8 @@ def _load_strictly(model: nn.Module, checkpoint: dict, path: str, config: str) -
         )
 
 
-def _dataset_classes(config: Config, scope: str) -> tuple[str, ...] | None:
+def dataset_classes(config: Config, scope: str) -> tuple[str, ...] | None:
+    """Return the class names of a config's training set, read from no file; None if unknown."""
     from mmdet_kdrank.checkpoints.detector_weights import as_names
 
     dataset = (config.get('train_dataloader') or {}).get('dataset')

@@ -11,7 +11,7 @@ from mmengine.hub import get_config
 from mmengine.logging import MessageHub
 from mmengine.optim import build_optim_wrapper
 
-from experiments.survey.batch import random_batch
+from mmdet_kdrank.check.random_batch import random_batch
 from tests.detectors import (
     FASTER,
     KD,

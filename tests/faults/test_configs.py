@@ -133,7 +133,7 @@ CONFIG_FAULTS = {
         'checkpoint, ckpt is unknown or missing', teacher=dict(config='a.py', ckpt='b')
     ),
     'teacher with a misspelt key': constructed(
-        'check_point is unknown or missing. Did you mean checkpoint?',
+        'check_point, checkpoint is unknown or missing. Did you mean checkpoint?',
         teacher=dict(config='a.py', check_point='b'),
     ),
     'teacher.config a number': constructed(

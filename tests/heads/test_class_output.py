@@ -71,6 +71,23 @@ def test_the_line_that_a_refusal_prints_declares_the_head(name):
     assert declared == replace(expected, normalised_later=False)
 
 
+def test_an_activation_that_the_heads_prediction_does_not_take_is_refused():
+    class Softened(RetinaHead):
+        pass
+
+    def declare(activation):
+        declare_class_output(Softened)(
+            lambda head: ClassOutput(activation, head.num_classes, background=False)
+        )
+
+    head = Softened(num_classes=3, in_channels=8)
+    declare('softmax')
+    with pytest.raises(ValueError, match="own prediction takes a sigmoid.*Declare activation='sig"):
+        class_output(head)
+    declare('sigmoid')
+    assert class_output(head).activation == 'sigmoid'
+
+
 def test_known_heads_are_listed_for_who_asks():
     heads = declared_heads()
     assert {'RetinaHead', 'ConvFCBBoxHead'} < set(heads)

@@ -12,10 +12,28 @@ def random(*shape, scale=1.0):
     return torch.randn(*shape, generator=torch.Generator().manual_seed(0)) * scale
 
 
-@pytest.mark.parametrize('side', ['student', 'teacher'])
-def test_scores_that_are_declared_logits_are_refused(side):
+SOFTMAX = ClassOutput('softmax', 3, background=True)
+
+
+@pytest.mark.parametrize(
+    ('side', 'output', 'scores'),
+    [
+        ('teacher', LOGITS, random(99, 4).sigmoid()),
+        ('student', LOGITS, random(9, 20).sigmoid()),
+        ('student', SOFTMAX, random(99, 4).softmax(1)),
+        ('teacher', SOFTMAX, random(99, 4, scale=9).softmax(1)),
+    ],
+)
+def test_scores_that_are_declared_logits_are_refused(side, output, scores):
     with pytest.raises(ValueError, match=f"{side}'s class output.*Declare kind='probabilities'"):
-        check_logits_range(side, LOGITS, random(99, 4).sigmoid())
+        check_logits_range(side, output, scores)
+
+
+def test_a_fresh_student_of_few_columns_may_be_positive_by_chance():
+    """Its rows are alike: here every column is positive."""
+    logits = torch.tensor([0.1, 0.3, 0.2, 0.05]) + random(99, 4, scale=1e-3)
+    check_logits_range('student', LOGITS, logits)
+    check_logits_range('student', SOFTMAX, logits)
 
 
 @pytest.mark.parametrize(

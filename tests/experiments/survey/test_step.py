@@ -3,11 +3,11 @@
 import pytest
 
 from experiments.survey import distilling
-from experiments.survey.batch import SIZES
 from experiments.survey.configs import stock_configs
 from experiments.survey.lean import lean_model
 from experiments.survey.outcome import REFUSED, outcome_of
 from experiments.survey.step import distilling_step, stock_step
+from mmdet_kdrank.check.random_batch import SIZES
 
 WORKS = [
     'faster_rcnn/faster-rcnn_r18_fpn_8xb8-amp-lsj-200e_coco.py',

@@ -1,6 +1,6 @@
 import torch
 
-from experiments.survey.batch import random_batch
+from mmdet_kdrank.check.random_batch import random_batch
 
 SIZES = ((64, 64), (48, 64))
 DENSE = dict(bbox_head=dict(num_classes=3))
