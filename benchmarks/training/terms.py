@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -10,8 +11,10 @@ from torch import Tensor, nn
 
 from benchmarks.training.batches import make_batch
 from benchmarks.training.variants import Job, make_detector
+from mmdet_kdrank.distillers.balance import BalancedWeights
 from mmdet_kdrank.heads.capture import watch_forward, watch_method
 from mmdet_kdrank.ops.agreement import agreement
+from mmdet_kdrank.structures.samples import DistillSamples
 
 Call = Callable[[], object]
 
@@ -27,6 +30,7 @@ def make_terms(job: Job, device: str = 'cpu') -> tuple[dict[str, Call], int]:
         Calls by name, and the number of rows that the losses get. ``teacher_forward``: the
         features and logits of the teacher. ``selector``: the choice of rows. ``kd`` and ``rank``:
         a loss on these rows, forward and backward. ``agreement``: the logged agreement.
+        ``balance``: the weight of a rank loss that has a share of KD's gradient.
     """
     model = make_detector(job, 'kd_rank', device)
     seen: dict[str, Any] = {}
@@ -54,14 +58,27 @@ def make_terms(job: Job, device: str = 'cpu') -> tuple[dict[str, Call], int]:
 
         return call
 
+    chosen = replace(samples, student=pred.clone().requires_grad_(), teacher=soft_label)
     calls = {
         'teacher_forward': _teacher_forward(model, seen['images'], seen['captured']),
         'selector': lambda: model.distill_terms.selector(samples),
         'kd': term('loss_kd'),
         'rank': term('loss_rank'),
         'agreement': lambda: agreement(pred, soft_label),
+        'balance': _balance(model, chosen, rest),
     }
     return calls, len(pred)
+
+
+def _balance(model: nn.Module, chosen: DistillSamples, rest: dict) -> Call:
+    entries = model.distill_terms.entries
+    entries['loss_rank'].share = dict(share=0.3, of='loss_kd')
+    values = {
+        name: loss(chosen.student, chosen.teacher, **rest)
+        for name, loss in model.distill_losses.items()
+    }
+    weights = BalancedWeights(entries)
+    return lambda: weights('', values, chosen, chosen, rest['avg_factor'])
 
 
 def _teacher_forward(model: nn.Module, images: Tensor, captured: Any) -> Call:

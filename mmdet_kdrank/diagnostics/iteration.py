@@ -70,12 +70,13 @@ class IterationWatch:
         avg_factor: float | Tensor,
         values: dict[str, Tensor],
     ) -> None:
-        groups = row_groups(chosen)
+        groups, balance = row_groups(chosen), self.model.distill_terms.balance
+        weights = {} if balance is None else balance.last
         for name, entry in self.model.distill_terms.entries.items():
             full_name = head.prefix + name
             self.values[full_name] = float(values[full_name].detach())
             if entry.compares_rows_alone:
-                factor = head.scale * self.model.distill_factors[name]
+                factor = head.scale * self.model.distill_factors[name] * weights.get(full_name, 1.0)
                 for group, value in loss_shares(entry, chosen, avg_factor, groups).items():
                     self.values[f'{full_name}.{group}'] = float(factor * value)
 

@@ -76,6 +76,12 @@ class DistillTerms:
             )
         self.factors = dict.fromkeys([*self.entries, *(self.features or ())], 1.0)
         """Factor of a schedule on each entry, in addition to its configured weight."""
+        self.balance = None
+        if any(entry.share is not None for entry in self.entries.values()):
+            # Imported here: few configs have weights that are shares.
+            from mmdet_kdrank.distillers.balance import BalancedWeights
+
+            self.balance = BalancedWeights(self.entries)
         with blamed_on('selector', 'Correct the type or the argument.'):
             self.selector: Callable[[DistillSamples], DistillSamples] = build(TASK_UTILS, selector)
         self.guard = FiniteGuard(on_nonfinite)
@@ -196,14 +202,22 @@ class DistillTerms:
         Returns:
             Values by their names in the log, with all factors.
         """
+        computed = {
+            name: entry(samples, chosen, avg_factor)
+            for name, entry in self.entries.items()
+            if name not in idle
+        }
+        weights = dict.fromkeys(computed, 1.0)
+        if self.balance is not None:
+            weights |= self.balance(head.prefix, computed, samples, chosen, avg_factor)
         values = {}
-        for name, entry in self.entries.items():
+        for name in self.entries:
             if name in idle:
                 # DDP waits for the weights of the head. Without rows, only this leads to them.
                 rows = chosen.student
                 value = rows.new_zeros(()) if len(rows) else rows.sum()
             else:
-                value = head.scale * self.factors[name] * entry(samples, chosen, avg_factor)
+                value = head.scale * self.factors[name] * weights[name] * computed[name]
             values[head.prefix + name] = value
         return values
 

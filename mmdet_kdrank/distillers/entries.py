@@ -37,6 +37,9 @@ class LossEntry:
     compares_rows_alone = True
     """Whether the value is a sum over rows, so that groups of rows have shares of it."""
 
+    share: dict | None = None
+    """A ``loss_weight`` that is a share of another entry's gradient."""
+
     def __init__(self, name: str, loss: nn.Module) -> None:
         self.name = name
         self.loss = loss
@@ -161,6 +164,9 @@ def build_entries(configs: dict[str, dict]) -> dict[str, LossEntry]:
     entries = {}
     for name, config in configs.items():
         with blamed_on(f'distill_losses.{name}', 'Correct the type or the argument.'):
+            share = config.get('loss_weight') if isinstance(config, dict) else None
+            if isinstance(share, dict):
+                config = {key: value for key, value in config.items() if key != 'loss_weight'}
             loss = build_loss(config, 'distill_losses')
             if has_weights(loss):
                 raise ArgumentError(
@@ -168,6 +174,8 @@ def build_entries(configs: dict[str, dict]) -> dict[str, LossEntry]:
                     "the student's checkpoint. Use a loss without weights."
                 )
             entries[name] = entry_type(loss)(name, loss)
+            if isinstance(share, dict):
+                entries[name].share = share
     return entries
 
 

@@ -9,7 +9,7 @@ from benchmarks.script import ROOT
 from benchmarks.training.settings import FAMILIES
 from benchmarks.training.variants import variants_of
 
-PARTS = ['teacher_forward', 'selector', 'kd', 'rank', 'agreement']
+PARTS = ['teacher_forward', 'selector', 'kd', 'rank', 'agreement', 'balance']
 
 
 @pytest.mark.slow

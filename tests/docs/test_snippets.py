@@ -17,6 +17,7 @@ from mmengine.config import Config
 from torch import nn
 
 from mmdet_kdrank.compare.plan import read_plan
+from mmdet_kdrank.distillers.entries import build_entries
 from mmdet_kdrank.ops.backends import BACKENDS, PairRequest
 from mmdet_kdrank.teachers.teacher import TeacherSource
 from tests.detectors import training_losses
@@ -89,8 +90,7 @@ def check_config(block: Block, folder: Path) -> None:
         # Trained weights would be downloaded.
         model.backbone.init_cfg = None
         MODELS.build(model)
-    for loss in config.get('distill_losses', {}).values():
-        MODELS.build(loss)
+    build_entries(config.get('distill_losses', {}))
     hooks = [*config.get('custom_hooks', []), *config.get('default_hooks', {}).values()]
     for hook in [] if '_base_' in block.text else hooks:
         HOOKS.build(hook)

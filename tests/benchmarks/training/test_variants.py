@@ -48,7 +48,7 @@ def test_a_step_trains_nothing_and_runs_again(job):
 def test_the_parts_run_alone(job):
     calls, rows = make_terms(job)
     assert rows == 128 if job.setting.family == 'faster_rcnn' else rows > 128
-    assert list(calls) == ['teacher_forward', 'selector', 'kd', 'rank', 'agreement']
+    assert list(calls) == ['teacher_forward', 'selector', 'kd', 'rank', 'agreement', 'balance']
     assert calls['agreement']().keys() == {'distill_tau', 'distill_top1'}
     logits = calls['teacher_forward']()
     assert not (logits if isinstance(logits, torch.Tensor) else logits[0]).requires_grad
