@@ -42,6 +42,8 @@ class Setting(NamedTuple):
         model = self._coco() if self.coco else self._narrow()
         # Trained weights would be downloaded, and change no time.
         model.backbone.init_cfg = model.teacher.config.backbone.init_cfg = None
+        # It has random weights, which detect nothing.
+        model.teacher.verify = False
         if self.selector:
             model.selector = dict(type=self.selector)
         return model
