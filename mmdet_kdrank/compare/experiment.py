@@ -17,7 +17,7 @@ from mmdet_kdrank.compare.run_settings import annotation_files, portable_json
 from mmdet_kdrank.files.atomic import replacing
 from mmdet_kdrank.files.fingerprint import file_sha256, fingerprint
 from mmdet_kdrank.runs.job import Job
-from mmdet_kdrank.runs.training_job import Training
+from mmdet_kdrank.runs.training_job import Training, check_early_stopping
 
 TEACHER = 'teacher'
 """Variant of the run of a plan's teacher."""
@@ -151,13 +151,19 @@ def runs_of(plan: Plan) -> list[Run]:
     """List the runs of a plan in the order of their start: the teacher, then seed by seed.
 
     In this order an early stop leaves whole pairs.
+
+    Raises:
+        ValueError: If the name of a last checkpoint would not be known.
     """
+    for name, config in plan.variants.items():
+        check_early_stopping(name, config, awaited=False)
     data = repr(plan.images.manifest()) if plan.images else _annotations_of(plan)
     runs: list[Run] = []
     source, before = None, ()
     if plan.teacher is None:
         source = _teacher_of(plan)
     else:
+        check_early_stopping(TEACHER, plan.teacher, awaited=True)
         training = SeedTraining(TEACHER, plan.teacher, plan.folder, data)
         seed = plan.teacher.randomness.seed
         runs.append(Run(TEACHER, seed, training, Evaluation(training, None, seed)))

@@ -47,7 +47,7 @@ def coco_metric(config: Config, name: str) -> dict:
     evaluators = config.get('test_evaluator') or []
     evaluators = [evaluators] if isinstance(evaluators, dict) else evaluators
     for evaluator in evaluators:
-        if find(METRICS, evaluator.get('type', '')) is CocoMetric and evaluator.get('ann_file'):
+        if find(METRICS, evaluator.get('type')) is CocoMetric and evaluator.get('ann_file'):
             return evaluator
     raise ArgumentError(
         f'{name} has no CocoMetric with an ann_file as its test_evaluator, and the comparison '

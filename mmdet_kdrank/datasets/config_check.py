@@ -125,7 +125,7 @@ def _check_dataset(dataset: CocoDataset, entry: dict, joined: bool, all_images: 
 def _check_evaluators(evaluators: dict | list | None, sets: list[tuple[str, list[str]]]) -> None:
     evaluators = [evaluators] if isinstance(evaluators, dict) else evaluators or []
     for evaluator in evaluators:
-        kind = find(METRICS, evaluator.get('type', ''))
+        kind = find(METRICS, evaluator.get('type'))
         # Without a file, it takes the objects from the data set and numbers them anew.
         local = evaluator.get('ann_file') and not evaluator.get('backend_args')
         if kind is CocoMetric and local and sets:
@@ -140,7 +140,7 @@ def _coco_entries(config: dict | None) -> Iterator[dict]:
         return
     for inner in [config.get('dataset'), *config.get('datasets', [])]:
         yield from _coco_entries(inner)
-    kind = find(DATASETS, config.get('type', ''))
+    kind = find(DATASETS, config.get('type'))
     # Classes with another reading of the file (LVIS, Objects365, panoptic) have their own rules.
     readers = (getattr(kind, name, None) for name in ('load_data_list', 'parse_data_info'))
     if tuple(readers) == (CocoDataset.load_data_list, CocoDataset.parse_data_info):

@@ -26,7 +26,7 @@ def assert_nothing_lost(config: str) -> None:
             inherits from names a class that overrides something of MMDetection's base class.
     """
     model = Config.fromfile(config).get('model', {})
-    distiller = find(MODELS, model.get('type', ''))
+    distiller = find(MODELS, model.get('type'))
     if not hasattr(distiller, 'family') or model.get('student_type'):
         return
     detectors = (find(MODELS, name) for name in _base_detectors(config))

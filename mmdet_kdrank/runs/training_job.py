@@ -9,12 +9,15 @@ from functools import cached_property
 from pathlib import Path
 
 from mmengine.config import Config
+from mmengine.hooks import EarlyStoppingHook
+from mmengine.registry import HOOKS
 
 import mmdet_kdrank
 from mmdet_kdrank.errors import ArgumentError
 from mmdet_kdrank.files.fingerprint import fingerprint
 from mmdet_kdrank.runs.job import Job
 from mmdet_kdrank.runs.scalars import read_scalars, seconds_per_iteration
+from mmdet_kdrank.scopes import find
 
 
 class Training(Job):
@@ -61,7 +64,13 @@ class Training(Job):
 
     @property
     def checkpoint(self) -> Path:
-        """The last checkpoint, which need not exist yet."""
+        """The last checkpoint, which need not exist yet.
+
+        Where EarlyStoppingHook has ended the training, it is the one that MMEngine noted.
+        """
+        note = self.work_dir / 'last_checkpoint'
+        if stops_early(self.settings) and note.is_file():
+            return self.work_dir / Path(note.read_text().strip()).name
         return self.work_dir / last_checkpoint_name(self.settings)
 
     @cached_property
@@ -112,6 +121,43 @@ def last_checkpoint_name(settings: Config) -> str:
         )
     template = hook.get('filename_tmpl') or ('epoch_{}.pth' if by_epoch else 'iter_{}.pth')
     return template.format(length)
+
+
+def stops_early(settings: Config) -> bool:
+    """Return whether a config has EarlyStoppingHook, so that its last epoch is not known before."""
+    hooks = [*settings.get('custom_hooks', ()), *settings.get('default_hooks', {}).values()]
+    kinds = (hook.get('type') for hook in hooks if isinstance(hook, dict))
+    return any(find(HOOKS, kind) is EarlyStoppingHook for kind in kinds)
+
+
+def check_early_stopping(name: str, settings: Config, awaited: bool) -> None:
+    """Refuse a training whose last checkpoint would not be found after EarlyStoppingHook.
+
+    Args:
+        name: Its name in the error.
+        settings: Its config.
+        awaited: Whether the path of its checkpoint is written into other configs before.
+
+    Raises:
+        ValueError: If it is awaited, or may end before it has written one.
+    """
+    if not stops_early(settings):
+        return
+    if awaited:
+        raise ArgumentError(
+            f'{name} has EarlyStoppingHook, so the epoch of its last checkpoint is not known '
+            'before, and the configs of its students name that checkpoint. Remove the hook from '
+            f'custom_hooks of {name}, or train it before, and name its checkpoint in the configs '
+            'of the students (model.teacher.checkpoint).'
+        )
+    interval = settings.get('default_hooks', {}).get('checkpoint', {'interval': 1}).get('interval')
+    most = settings.train_cfg.get('val_interval', 1)
+    if interval is None or not 0 < interval <= most:
+        raise ArgumentError(
+            f'{name} has EarlyStoppingHook, which may end the training before the first checkpoint '
+            f'(default_hooks.checkpoint.interval={interval}). Set '
+            f'default_hooks.checkpoint.interval={most}, as train_cfg.val_interval.'
+        )
 
 
 def _parsed(value: str) -> str | int:

@@ -1,8 +1,9 @@
 import pytest
 from mmengine.config import Config
+from mmengine.hooks import EarlyStoppingHook
 
 from mmdet_kdrank.errors import ArgumentError
-from mmdet_kdrank.runs.training_job import last_checkpoint_name
+from mmdet_kdrank.runs.training_job import check_early_stopping, last_checkpoint_name
 
 
 def finished(training, root):
@@ -54,6 +55,37 @@ def test_starts_are_counted_and_the_memory_is_noted(checkout, training):
     finished(training(), checkout)
     state = training().state
     assert (state['starts'], state['peak_memory'], state['done']) == (2, 2.0, True)
+
+
+STOPPING = (
+    "train_cfg = dict(max_epochs=9)\ncustom_hooks = [dict(type='mmengine.EarlyStoppingHook')]"
+)
+
+
+def test_the_last_checkpoint_of_a_training_that_stops_early_is_the_one_noted(checkout, training):
+    (checkout / 'config.py').write_text(STOPPING)
+    assert training().checkpoint.name == 'epoch_9.pth'
+    training().work_dir.mkdir(parents=True)
+    (training().work_dir / 'last_checkpoint').write_text('/moved/since/epoch_4.pth')
+    assert training().checkpoint == training().work_dir / 'epoch_4.pth'
+
+
+def test_early_stopping_is_refused_where_no_checkpoint_would_be_found(checkout):
+    settings = Config(
+        dict(
+            train_cfg=dict(max_epochs=9, val_interval=2),
+            custom_hooks=[dict(type=EarlyStoppingHook)],
+            default_hooks=dict(checkpoint=dict(interval=3)),
+        )
+    )
+    with pytest.raises(ArgumentError, match='interval=3.* Set default_hooks.checkpoint.interval=2'):
+        check_early_stopping('kd', settings, awaited=False)
+    settings.default_hooks.checkpoint.interval = 2
+    check_early_stopping('kd', settings, awaited=False)
+    with pytest.raises(ArgumentError, match='Remove the hook from custom_hooks of teacher, or'):
+        check_early_stopping('teacher', settings, awaited=True)
+    settings.custom_hooks = []
+    check_early_stopping('teacher', settings, awaited=True)
 
 
 @pytest.mark.parametrize(
