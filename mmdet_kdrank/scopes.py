@@ -44,8 +44,8 @@ def find(registry: Registry, kind: str | type, scope: str | None = None) -> type
         >>> find(MODELS, 'KendallRankLoss') is find(MODELS, 'mmdet.KendallRankLoss')
         True
     """
-    if not isinstance(kind, str):
-        return kind
+    if not kind or not isinstance(kind, str):
+        return kind or None
     with registry.switch_scope_and_registry(scope) as scoped:
         return scoped.get(kind) or registry.get(kind)
 

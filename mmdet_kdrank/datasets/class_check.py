@@ -15,16 +15,22 @@ from mmdet_kdrank.errors import DataError, MissingFileError
 
 
 def check_class_list(classes: object) -> None:
-    """Refuse a class list that is a string.
+    """Refuse what is no list of names.
 
     Args:
         classes: ``metainfo['classes']`` of a data set, after MMEngine read a file that it names.
 
     Raises:
         FileNotFoundError: If it looks like the path of a file.
-        ValueError: If it is any other string.
+        ValueError: If it is any other string, or no list of strings.
     """
     if not isinstance(classes, str):
+        listing = isinstance(classes, (list, tuple)) and len(classes) > 0
+        if not listing or not all(isinstance(name, str) for name in classes):
+            raise DataError(
+                f'metainfo has classes={classes!r}, no list of names. Write a tuple, such as '
+                "metainfo=dict(classes=('cat', 'dog'))."
+            )
         return
     if Path(classes).suffix or '/' in classes:
         raise MissingFileError(

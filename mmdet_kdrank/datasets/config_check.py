@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import warnings
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from mmdet.datasets import CocoDataset
@@ -22,7 +23,7 @@ from mmdet_kdrank.datasets.coco_check import check_coco
 from mmdet_kdrank.datasets.evaluation_check import check_evaluated
 from mmdet_kdrank.datasets.image_check import SAMPLE, check_images, evenly
 from mmdet_kdrank.datasets.object_check import check_objects, load_as_mmdetection
-from mmdet_kdrank.errors import DataError, MissingFileError
+from mmdet_kdrank.errors import DataError, KDRankError, MissingFileError
 from mmdet_kdrank.scopes import find
 
 
@@ -60,12 +61,14 @@ def check_data(
                 continue
             validated = loader, evaluator
             try:
-                sets = _check_loader(loader, all_images)
+                with _option_errors(f'{name}_dataloader'):
+                    sets = _check_loader(loader, all_images)
                 for file, classes in sets:
                     place = f'{name}_dataloader ({file})'
                     first = first or (place, classes)
                     check_same_classes(place, classes, *first)
-                _check_evaluators(evaluator, sets)
+                with _option_errors(f'{name}_evaluator'):
+                    _check_evaluators(evaluator, sets)
             except MissingFileError as error:
                 if name != 'test' or test_needed:
                     raise
@@ -74,6 +77,22 @@ def check_data(
         gc.enable()
         # It would stay in memory during the training.
         read_annotations.cache_clear()
+
+
+@contextmanager
+def _option_errors(place: str) -> Iterator[None]:
+    """Context in which an error of MMDetection's own names the place in the config."""
+    try:
+        yield
+    except KDRankError:
+        raise
+    except Exception as error:
+        reason = ' '.join(f'{type(error).__name__}: {error}'.split())[:300]
+        raise DataError(
+            f'{place} of the config has an option that MMDetection cannot use ({reason}). Correct '
+            'it: of a data set type, data_root, data_prefix, metainfo, filter_cfg, indices or '
+            'pipeline; of an evaluator type, ann_file or metric.'
+        ) from error
 
 
 def _check_loader(loader: dict | None, all_images: bool) -> list[tuple[str, list[str]]]:
@@ -155,6 +174,11 @@ def _build(entry: dict) -> CocoDataset | None:
                 f'{key}={entry[key]!r} of the data set must be one path. Join data sets with '
                 "dict(type='ConcatDataset', datasets=[…])."
             )
+    if not entry.get('ann_file'):
+        raise DataError(
+            f'ann_file={entry.get("ann_file")!r} of the data set must be the path of its '
+            'annotation file. Set it; a relative path starts at data_root.'
+        )
     dataset = DATASETS.build(dict(entry, lazy_init=True, pipeline=[]))
     check_class_list(dataset.metainfo.get('classes'))
     return None if dataset.backend_args else dataset

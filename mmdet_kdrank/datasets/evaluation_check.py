@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -35,8 +37,14 @@ def check_evaluated(
             f'Annotation file {ann_file}: some image ids are numbers and some are strings, which '
             "COCO's evaluation cannot match. Make all numbers, or all strings."
         )
+    words = [annotation['id'] for annotation in annotations if not _is_number(annotation['id'])]
+    if words:
+        raise DataError(
+            f'Annotation file {ann_file}: {len(words)} annotations have an id that is no number '
+            f"({listed(words)}), and COCO's evaluation needs one. Number the annotations from 1."
+        )
     # pycocotools marks a match by the id of the object, and takes 0 for no match.
-    if any(annotation['id'] == 0 for annotation in annotations):
+    if any(float(annotation['id']) == 0 for annotation in annotations):
         raise DataError(
             f"Annotation file {ann_file}: an annotation has the id 0, which COCO's evaluation "
             'takes for no match. Number the annotations from 1.'
@@ -52,6 +60,16 @@ def check_evaluated(
             f'({listed(lacking)}), and the evaluation needs it. Set iscrowd to 0, or to 1 for a '
             'crowd.'
         )
+    ignored = sum(
+        bool(annotation.get('ignore')) and not annotation['iscrowd'] for annotation in annotations
+    )
+    if ignored:
+        warnings.warn(
+            f"Annotation file {ann_file}: {ignored} annotations have 'ignore', which MMDetection "
+            "leaves out in training, but COCO's evaluation counts them as objects to be found. "
+            'Set iscrowd to 1 for them.',
+            stacklevel=2,
+        )
     lacking = [annotation['id'] for annotation in annotations if not annotation.get('segmentation')]
     if masks and lacking:
         raise DataError(
@@ -59,3 +77,10 @@ def check_evaluated(
             f"({listed(lacking)}), and metric 'segm' needs it. Add it, or remove 'segm' from the "
             'evaluator.'
         )
+
+
+def _is_number(value: float | str) -> bool:
+    try:
+        return math.isfinite(float(value))
+    except ValueError:
+        return False

@@ -202,7 +202,7 @@ class DistillMixin:
 def _over_student(distiller: type, student_type: str | type) -> type:
     """Return a class that derives from a distiller and from the student's own class."""
     student = find(MODELS, student_type)
-    if student is None:
+    if not isinstance(student, type):
         raise UnknownNameError(
             f'student_type={student_type!r} is not in the registry of models. Give the type that '
             "the student's stock config has, and import the package that registers it."
