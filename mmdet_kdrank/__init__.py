@@ -17,4 +17,11 @@ if 'mmdet_kdrank.doctor' not in getattr(sys, 'orig_argv', ()):
     allow_mmengine_checkpoints()
 
     # Imported for what they register.
-    from mmdet_kdrank import datasets, distillers, hooks, losses, visualization  # noqa: F401
+    from mmdet_kdrank import (  # noqa: F401
+        datasets,
+        distillers,
+        hooks,
+        losses,
+        projects,
+        visualization,
+    )

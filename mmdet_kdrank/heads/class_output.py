@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 
 import torch
 from torch import Tensor, nn
@@ -125,6 +126,16 @@ class ClassOutput:
 
 _DECLARATIONS: dict[type, Callable[[nn.Module], ClassOutput]] = {}
 
+DECLARED_IN: dict[str, str] = {}
+"""Modules with declarations, by the package whose classes they declare."""
+
+
+def import_declarations(kind: type) -> None:
+    """Import the modules of :data:`DECLARED_IN` that are for a class or one of its bases."""
+    packages = {cls.__module__.partition('.')[0] for cls in kind.__mro__}
+    for package in packages & DECLARED_IN.keys():
+        import_module(DECLARED_IN[package])
+
 
 def declare_class_output(*head_types: type) -> Callable:
     """Declare the class output of the heads whose forward these classes define.
@@ -160,6 +171,7 @@ def class_output(head: nn.Module) -> ClassOutput:
         TypeError: If that class has no declaration, because an output is never guessed.
         ValueError: If the declared activation is not that of the head's own prediction.
     """
+    import_declarations(type(head))
     owner = next(
         cls
         for cls in type(head).__mro__

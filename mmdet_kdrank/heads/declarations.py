@@ -13,7 +13,11 @@ from mmdet.models.losses import SeesawLoss
 from torch import nn
 
 from mmdet_kdrank.errors import ArgumentTypeError
-from mmdet_kdrank.heads.class_output import ClassOutput, declare_class_output
+from mmdet_kdrank.heads.class_output import (
+    ClassOutput,
+    declare_class_output,
+    import_declarations,
+)
 from mmdet_kdrank.ops.suggestions import class_name
 
 
@@ -40,7 +44,7 @@ def _declare(*head_types: type | None) -> Callable:
 @_declare(
     roi.BBoxHead, roi.ConvFCBBoxHead, roi.DoubleConvFCBBoxHead, roi.SABLHead, roi.SCNetBBoxHead
 )
-def _roi_head(head: nn.Module) -> ClassOutput:
+def roi_logits(head: nn.Module) -> ClassOutput:
     """Class logits, the background last; some losses have their own number of channels."""
     loss = head.loss_cls
     if isinstance(loss, SeesawLoss):
@@ -81,7 +85,7 @@ def _roi_head(head: nn.Module) -> ClassOutput:
     dense.YOLOFHead,
     dense.YOLOXHead,
 )
-def _dense_logits(head: nn.Module) -> ClassOutput:
+def dense_logits(head: nn.Module) -> ClassOutput:
     """Class logits, without the factors of a score (centerness, IoU, objectness)."""
     background = head.cls_out_channels > head.num_classes
     return ClassOutput('softmax' if background else 'sigmoid', head.num_classes, background)
@@ -89,7 +93,7 @@ def _dense_logits(head: nn.Module) -> ClassOutput:
 
 @_declare(dense.RTMDetHead, dense.RTMDetInsHead, dense.RTMDetInsSepBNHead, dense.RTMDetSepBNHead)
 def _dense_normalised_later(head: nn.Module) -> ClassOutput:
-    return replace(_dense_logits(head), normalised_later=True)
+    return replace(dense_logits(head), normalised_later=True)
 
 
 @_declare(dense.TOODHead)
@@ -201,9 +205,20 @@ def reason_against(detector: type) -> str | None:
     Args:
         detector: A detector class.
     """
+    import_declarations(detector)
     return next(
         (why for kind, why in _REASONS.items() if kind and issubclass(detector, kind)), None
     )
+
+
+def refuse_detector(detector: type, reason: str) -> None:
+    """Let :func:`reason_against` refuse a class and its subclasses.
+
+    Args:
+        detector: A detector class.
+        reason: Why it can be neither student nor teacher, a clause.
+    """
+    _REASONS[detector] = reason
 
 
 _BY_ARGUMENT = {

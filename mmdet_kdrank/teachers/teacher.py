@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 
 import torch
 from mmdet.registry import DATASETS, MODELS
@@ -145,6 +146,9 @@ class TeacherSource:
         if not isinstance(self.config, str):
             config = Config(dict(model=self.config, default_scope=self.scope))
         else:
+            # MMEngine would install it, with whichever pip comes first.
+            if self._in_package() and find_spec(package := self.config.partition('::')[0]) is None:
+                raise ArgumentError(f'the package {package} is not installed here. Install it.')
             config = get_config(self.config) if self._in_package() else Config.fromfile(self.config)
         if 'type' not in config.get('model', {}):
             raise ArgumentError(
