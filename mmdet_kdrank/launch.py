@@ -18,6 +18,7 @@ from mmengine.config import Config
 
 from mmdet_kdrank.datasets.config_check import check_data
 from mmdet_kdrank.datasets.image_check import name_image_errors
+from mmdet_kdrank.distillers.config_files import assert_imports_kept, teacher_options
 from mmdet_kdrank.distillers.lost_overrides import assert_nothing_lost
 from mmdet_kdrank.errors import StateError
 from mmdet_kdrank.hooks.resilience.stop_request import Stopped
@@ -59,6 +60,10 @@ def run_mmdet_tool(name: str) -> None:
     first = os.environ.get('RANK', os.environ.get('SLURM_PROCID', '0')) == '0'
     parsed = cache(partial(_parsed, tool))
     read_config = cache(lambda: _config_of(parsed()))
+    if name == 'train.py':
+        assert_imports_kept(parsed().config)
+        if paths := teacher_options(read_config(), parsed().config):
+            sys.argv += ['--cfg-options', *paths]
     if name == 'train.py' and 'model.student_type' not in (parsed().cfg_options or {}):
         assert_nothing_lost(parsed().config)
     if name in CHECKED and first and SKIP_CHECK not in arguments:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from mmdet_kdrank.distillers.distill_terms import DistilledHead, DistillTerms
 from mmdet_kdrank.distillers.first_batch import FirstBatch
 from mmdet_kdrank.distillers.session import HeadPair, TeacherSession
-from mmdet_kdrank.distillers.student_arguments import check_arguments
+from mmdet_kdrank.distillers.student_arguments import check_arguments, unknown_types_explained
 from mmdet_kdrank.errors import ArgumentError, UnknownNameError
 from mmdet_kdrank.heads.declarations import reason_against
 from mmdet_kdrank.ops.suggestions import did_you_mean
@@ -79,7 +79,8 @@ class DistillMixin:
         order = type(self).__mro__
         check_arguments(type(self), order[order.index(DistillMixin) + 1], kwargs)
         session = TeacherSession(teacher)
-        super().__init__(*args, **kwargs)
+        with unknown_types_explained():
+            super().__init__(*args, **kwargs)
         self.teacher_session = session
         self.path_check = path_check
         self.distill_terms = DistillTerms(

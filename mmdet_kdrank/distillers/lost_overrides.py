@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from mmdet.registry import MODELS
 from mmengine.config import Config
 
+from mmdet_kdrank.distillers.config_files import base_files
 from mmdet_kdrank.errors import ArgumentTypeError
 from mmdet_kdrank.scopes import find
 
@@ -47,8 +48,7 @@ def assert_nothing_lost(config: str) -> None:
 
 def _base_detectors(config: str) -> Iterator[str | type]:
     """Types of the detectors named by the configs that ``config`` inherits from, nearest first."""
-    for base in Config._get_base_files(config):
-        path, _ = Config._get_cfg_path(base, config)
+    for path in base_files(config):
         name = Config.fromfile(path).get('model', {}).get('type')
         if name:
             yield name

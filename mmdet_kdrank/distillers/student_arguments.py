@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from mmdet.models.detectors import SingleStageDetector, TwoStageDetector
 from mmdet.registry import MODELS
 from torch import nn
 
-from mmdet_kdrank.errors import ArgumentError, ArgumentTypeError
+from mmdet_kdrank.distillers.config_files import KEEP_IMPORTS
+from mmdet_kdrank.errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    KDRankError,
+    UnknownNameError,
+)
 from mmdet_kdrank.heads.declarations import reason_against_arguments
-from mmdet_kdrank.ops.suggestions import class_name, did_you_mean
+from mmdet_kdrank.ops.suggestions import class_name, did_you_mean, reason_of
 
 OWN_DETECTOR = {'TridentRoIHead': 'TridentFasterRCNN'}
 """Heads of MMDetection that need a detector of their own, although its arguments are the same."""
@@ -60,6 +68,20 @@ def check_arguments(distiller: type, student: type[nn.Module], kwargs: dict[str,
             hints = [did_you_mean(key, parameters) for key in sorted(wrong)]
             advice = ' '.join(filter(None, hints)).strip() or 'Leave it out.'
         raise ArgumentTypeError(f'{class_name(student)} takes no argument {names}. {advice}')
+
+
+@contextmanager
+def unknown_types_explained() -> Iterator[None]:
+    """Context in which an unknown type of the student is told with what may be missing."""
+    try:
+        yield
+    except KeyError as error:
+        if isinstance(error, KDRankError) or ' registry. ' not in str(error):
+            raise
+        raise UnknownNameError(
+            f'{reason_of(error)} If a base config names its module in custom_imports, keep that '
+            f'list: {KEEP_IMPORTS}'
+        ) from error
 
 
 def _other_family(student: type[nn.Module], wrong: set[str]) -> str:

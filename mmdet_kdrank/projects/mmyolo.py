@@ -26,11 +26,8 @@ def _head(head: nn.Module) -> ClassOutput:
 @declare_class_output(
     *_known(
         'PPYOLOEHeadModule',
-        'RTMDetInsSepBNHeadModule',
-        'RTMDetRotatedSepBNHeadModule',
         'RTMDetSepBNHeadModule',
         'YOLOv5HeadModule',
-        'YOLOv5InsHeadModule',
         'YOLOv6HeadModule',
         'YOLOv7HeadModule',
         'YOLOv8HeadModule',

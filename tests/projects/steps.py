@@ -15,6 +15,7 @@ from mmengine.registry import MODELS
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+import mmdet_kdrank  # noqa: F401
 from tests.detectors import KD, RANK
 
 
