@@ -143,3 +143,14 @@ def test_a_data_set_that_is_not_registered_is_only_missed_where_the_names_are(tm
         assert TeacherSource(str(file), named).load().classes == tuple('abcde')
         with pytest.raises(KeyError, match='GoneDataset is not registered in the scope mmdet'):
             TeacherSource(str(file), save_teacher(model, tmp_path / 'teacher.pth')).load()
+
+
+def test_a_package_that_is_missing_is_named_and_not_installed(monkeypatch):
+    """MMEngine installs the package of a config that is asked for by `package::`."""
+    installs = []
+    monkeypatch.setattr('mmengine.hub.hub.install_package', installs.append)
+    monkeypatch.setattr('mmdet_kdrank.teachers.teacher.find_spec', lambda name: None)
+    source = TeacherSource('mmseg::net/net.py', 'teacher.pth')
+    with pytest.raises(ValueError, match='mmseg is not installed here. Correct the name or'):
+        source.load()
+    assert not installs

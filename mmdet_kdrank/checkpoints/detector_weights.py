@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from mmengine.logging import print_log
-from torch import Tensor
+from torch import Tensor, nn
 
-from mmdet_kdrank.errors import CheckpointError
+from mmdet_kdrank.errors import ArgumentError, CheckpointError
 
 WRAPPER = 'module.'
 """The prefix that DistributedDataParallel and averaged models add to each key."""
@@ -94,6 +94,44 @@ def checkpoint_meta(checkpoint: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the ``meta`` of a checkpoint; empty if there is none, or if it is no dict."""
     meta = checkpoint.get('meta')
     return meta if isinstance(meta, Mapping) else {}
+
+
+def load_strictly(model: nn.Module, checkpoint: dict, path: str, config: str) -> None:
+    """Load a checkpoint into a detector that has exactly its weights.
+
+    Args:
+        model: The detector.
+        checkpoint: As loaded.
+        path: Its path or URL, for messages.
+        config: The name of the detector's config, for messages.
+
+    Raises:
+        ValueError: If keys are missing or left over, or a shape differs.
+        CheckpointError: See :func:`detector_weights`.
+    """
+    state = detector_weights(checkpoint, path)
+    try:
+        # torch's own loading, because MMEngine's raises on rank 0 alone.
+        wrong = model.load_state_dict(state, strict=False)
+    except RuntimeError as error:
+        raise ArgumentError(
+            f'The teacher checkpoint {path} does not fit teacher.config {config}: '
+            f'{" ".join(str(error).split())} Give the config that the checkpoint was trained with.'
+        ) from error
+    if wrong.missing_keys or wrong.unexpected_keys:
+        raise ArgumentError(
+            f'The teacher checkpoint {path} does not fit teacher.config {config}: '
+            f'{_counted(wrong.missing_keys, "missing")} and '
+            f'{_counted(wrong.unexpected_keys, "unexpected")}. Give the config that the '
+            'checkpoint was trained with.'
+        )
+
+
+def _counted(keys: list[str], word: str, most: int = 3) -> str:
+    if not keys:
+        return f'no {word} key'
+    shown = ', '.join(keys[:most]) + (', …' if len(keys) > most else '')
+    return f'{len(keys)} {word} keys ({shown})'
 
 
 def class_names(checkpoint: Mapping[str, Any], source: str) -> tuple[str, ...] | None:

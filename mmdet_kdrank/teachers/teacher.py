@@ -129,11 +129,11 @@ class TeacherSource:
         with unbuilt, kept_random_states(), DefaultScope.overwrite_default_scope(scope):
             model = build(MODELS, config.model)
         # Imported here: evaluation builds no teacher.
-        from mmdet_kdrank.checkpoints.detector_weights import class_names
+        from mmdet_kdrank.checkpoints.detector_weights import class_names, load_strictly
         from mmdet_kdrank.checkpoints.loading import load_checkpoint
 
         checkpoint = load_checkpoint(path)
-        _load_strictly(model, checkpoint, path, _shortened(self.config))
+        load_strictly(model, checkpoint, path, _shortened(self.config))
         model.requires_grad_(False).eval()
         classes = class_names(checkpoint, path)
         if classes is None:
@@ -148,7 +148,9 @@ class TeacherSource:
         else:
             # MMEngine would install it, with whichever pip comes first.
             if self._in_package() and find_spec(package := self.config.partition('::')[0]) is None:
-                raise ArgumentError(f'the package {package} is not installed here. Install it.')
+                raise ArgumentError(
+                    f'{package} is not installed here. Correct the name, or install it.'
+                )
             config = get_config(self.config) if self._in_package() else Config.fromfile(self.config)
         if 'type' not in config.get('model', {}):
             raise ArgumentError(
@@ -242,27 +244,6 @@ def _digest(teacher: Teacher) -> str:
     return digest.hexdigest()
 
 
-def _load_strictly(model: nn.Module, checkpoint: dict, path: str, config: str) -> None:
-    from mmdet_kdrank.checkpoints.detector_weights import detector_weights
-
-    state = detector_weights(checkpoint, path)
-    try:
-        # torch's own loading, because MMEngine's raises on rank 0 alone.
-        wrong = model.load_state_dict(state, strict=False)
-    except RuntimeError as error:
-        raise ArgumentError(
-            f'The teacher checkpoint {path} does not fit teacher.config {config}: '
-            f'{" ".join(str(error).split())} Give the config that the checkpoint was trained with.'
-        ) from error
-    if wrong.missing_keys or wrong.unexpected_keys:
-        raise ArgumentError(
-            f'The teacher checkpoint {path} does not fit teacher.config {config}: '
-            f'{_counted(wrong.missing_keys, "missing")} and '
-            f'{_counted(wrong.unexpected_keys, "unexpected")}. Give the config that the '
-            'checkpoint was trained with.'
-        )
-
-
 def dataset_classes(config: Config, scope: str) -> tuple[str, ...] | None:
     """Return the class names of a config's training set, read from no file; None if unknown."""
     from mmdet_kdrank.checkpoints.detector_weights import as_names
@@ -282,13 +263,6 @@ def dataset_classes(config: Config, scope: str) -> tuple[str, ...] | None:
             return as_names(read(dataset.get('metainfo')).get('classes'))
         dataset = inner
     return None
-
-
-def _counted(keys: list[str], word: str, most: int = 3) -> str:
-    if not keys:
-        return f'no {word} key'
-    shown = ', '.join(keys[:most]) + (', …' if len(keys) > most else '')
-    return f'{len(keys)} {word} keys ({shown})'
 
 
 def _shortened(config: str | dict) -> str:

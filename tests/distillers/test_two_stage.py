@@ -1,3 +1,5 @@
+import contextlib
+
 import pytest
 import torch
 from mmdet.models.losses import KnowledgeDistillationKLDivLoss
@@ -239,3 +241,29 @@ def test_a_cascade_without_a_roi_gives_every_stage_a_gradient(cascade):
     cascade.parse_losses(losses)[0].backward()
     for head in cascade.roi_head.bbox_head:
         assert all(p.grad is not None and not p.grad.any() for p in head.parameters())
+
+
+def test_the_teacher_classifies_no_roi_but_those_that_the_student_samples(cascade):
+    """Heads of rotated boxes read out of bounds where a box has another number of values."""
+    sampled, seen = set(), set()
+    roi_head = cascade.teacher_session.model.roi_head
+    forward = roi_head._bbox_forward
+
+    def remember(stage, features, rois):
+        seen.update((stage, *roi) for roi in rois.tolist())
+        return forward(stage, features, rois)
+
+    roi_head._bbox_forward = remember
+    with contextlib.ExitStack() as stack:
+        for stage, head in enumerate(cascade.roi_head.bbox_head):
+            stack.enter_context(
+                watch_method(
+                    head,
+                    'loss',
+                    lambda call, _, stage=stage: sampled.update(
+                        (stage, *roi) for roi in call['rois'].tolist()
+                    ),
+                )
+            )
+        training_losses(cascade)
+    assert seen == sampled

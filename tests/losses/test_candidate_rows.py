@@ -39,6 +39,20 @@ def test_object_rows(most):
     assert len(rows) >= 4 and rows.index.shape == (len(rows), most)
 
 
+@pytest.mark.parametrize('rotated', ['samples', 'objects'])
+def test_rotated_boxes_are_refused(rotated):
+    samples = make_samples()
+    objects = samples.ground_truth
+    boxes = torch.cat([samples.boxes, samples.boxes[:, :1]], 1)
+    if rotated == 'samples':
+        samples = replace(samples, boxes=boxes)
+    else:
+        more = torch.cat([objects.boxes, objects.boxes[:, :1]], 1)
+        samples = replace(samples, ground_truth=replace(objects, boxes=more))
+    with pytest.raises(ValueError, match=f"those of the {rotated} have 5.*Use rows='class'"):
+        object_rows(samples, 5)
+
+
 def test_an_image_without_samples_has_no_rows():
     samples = make_samples()
     samples = replace(samples, image=2 * samples.image)
