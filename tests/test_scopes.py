@@ -151,6 +151,6 @@ def test_a_package_that_is_missing_is_named_and_not_installed(monkeypatch):
     monkeypatch.setattr('mmengine.hub.hub.install_package', installs.append)
     monkeypatch.setattr('mmdet_kdrank.teachers.teacher.find_spec', lambda name: None)
     source = TeacherSource('mmseg::net/net.py', 'teacher.pth')
-    with pytest.raises(ValueError, match='mmseg is not installed here. Correct the name or'):
+    with pytest.raises(ValueError, match='mmseg is not installed here. Correct the name, or'):
         source.load()
     assert not installs
