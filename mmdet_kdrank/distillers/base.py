@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 from typing import Any
@@ -45,6 +45,8 @@ class DistillMixin:
             :class:`~mmdet_kdrank.distillers.finite_guard.FiniteGuard`).
         path_check: Whether the first batch is compared with what the detectors compute themselves
             (:class:`~mmdet_kdrank.distillers.path_check.PathCheck`).
+        inherit: ``'neck'``, ``'head'`` or both: what the student starts with of the teacher, where
+            names and shapes agree (see :func:`~mmdet_kdrank.distillers.inherit.inherit_weights`).
         **kwargs: The student's own arguments.
 
     Raises:
@@ -74,6 +76,7 @@ class DistillMixin:
         channels: str = 'all',
         on_nonfinite: str = 'raise',
         path_check: bool = True,
+        inherit: Sequence[str] = (),
         **kwargs: Any,
     ) -> None:
         order = type(self).__mro__
@@ -82,6 +85,7 @@ class DistillMixin:
         with unknown_types_explained():
             super().__init__(*args, **kwargs)
         self.teacher_session = session
+        self.inherit = (inherit,) if isinstance(inherit, str) else tuple(inherit)
         self.path_check = path_check
         self.distill_terms = DistillTerms(
             distill_losses,
@@ -105,6 +109,12 @@ class DistillMixin:
             self.teacher_session.load(self, self.teachers, self.pair_heads)
         else:
             self.teacher_session.load(self, None, self.pair_heads)
+        if self.inherit:
+            # Imported here: few students start with parts of their teacher.
+            from mmdet_kdrank.distillers.inherit import inherit_weights
+
+            teacher = self.teacher_session.teacher
+            inherit_weights(self, teacher.model, self.inherit, teacher.classes)
 
     def _apply(self, fn: Callable, *args: Any, **kwargs: Any) -> nn.Module:
         self.teacher_session.apply(fn, *args, **kwargs)
