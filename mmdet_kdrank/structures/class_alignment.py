@@ -36,10 +36,15 @@ def align_classes(
         ('teacher', teacher_names, num_teacher),
     ):
         if names is not None and len(names) != count:
+            place = (
+                "meta['dataset_meta']['classes'] in its checkpoint (without that entry, the "
+                "metainfo of its config's train_dataloader counts)"
+                if side == 'teacher'
+                else 'the metainfo of its data set'
+            )
             raise ArgumentError(
                 f'The {side} has {len(names)} class names ({_listed(names)}) but a head of '
-                f'{count} classes. Set num_classes of its head, or the metainfo of its data set, '
-                'so that they agree.'
+                f'{count} classes. Set num_classes of its head, or {place}, so that they agree.'
             )
     if student_names is None or teacher_names is None:
         if num_student != num_teacher:

@@ -19,11 +19,13 @@ class Fault:
         make: Does it; takes what the test offers.
         message: Pattern of the error's message, from the fault to the mend.
         kind: The builtin class that the error belongs to, beside the project's own.
+        fixed: Does the same with what the message advises, and succeeds.
     """
 
     make: Callable[..., Any]
     message: str
     kind: type[Exception] = ValueError
+    fixed: Callable[..., Any] | None = None
 
     def check(self, *given: Any) -> None:
         """Do it, and look at how it ends."""
@@ -31,3 +33,5 @@ class Fault:
             self.make(*given)
         assert isinstance(caught.value, KDRankError), type(caught.value)
         assert '\n' not in str(caught.value), 'one paragraph'
+        if self.fixed is not None:
+            self.fixed(*given)
