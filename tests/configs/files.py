@@ -19,7 +19,7 @@ COCO = [name for name in ALL if name.endswith('_coco.py')]
 NAME = re.compile(
     r'(?P<folder>\w+)/(?P<family>[a-z-]+)_(?P<teacher>\w+?)-(?P<student>\w+?)'
     r'_(?P<features>pkd-)?(?P<kd>[a-z]+)(?P<rank>-rank)?(?P<candidates>-crank|-rm)?'
-    r'_(?P<schedule>1x|180k)_coco\.py'
+    r'_(?P<schedule>1x|180k|ms-180k)_coco\.py'
 )
 
 

@@ -25,9 +25,11 @@ LEARNING_RATE = {
     ('cascade-mask-rcnn', '1x'): 0.02,
     ('faster-rcnn', '1x'): 0.02,
     ('faster-rcnn', '180k'): 0.01,
+    ('faster-rcnn', 'ms-180k'): 0.01,
     ('mask-rcnn', '1x'): 0.02,
     ('retinanet', '1x'): 0.01,
     ('retinanet', '180k'): 0.005,
+    ('retinanet', 'ms-180k'): 0.005,
 }
 LOSSES = {
     'bkd': 'BinaryKDLoss',
@@ -105,7 +107,15 @@ def test_all_published_pairs_are_shipped():
         ('retinanet', 'r101', 'r50'),
         ('retinanet', 'r101', 'r18'),
     }
-    assert len(kd) == len(pairs) * len(('kd', 'kd-rank')) * len(('1x', '180k'))
+    assert len(kd) == len(pairs) * len(('kd', 'kd-rank')) * len(('1x', '180k', 'ms-180k'))
+
+
+@pytest.mark.parametrize(('family', 'kd'), [('faster-rcnn', 'dkd'), ('retinanet', 'bkd')])
+def test_mdistillers_setting_has_a_second_kd_for_every_pair(family, kd):
+    kept = [p for p in map(parts, COCO) if (p['family'], p['schedule']) == (family, 'ms-180k')]
+    pairs = {(p['teacher'], p['student']) for p in kept}
+    rows = {(p['teacher'], p['student'], p['kd'], p['rank']) for p in kept}
+    assert rows == {(*pair, k, r) for pair in pairs for k in ('kd', kd) for r in (None, '-rank')}
 
 
 @pytest.mark.parametrize('family', MASKS)
@@ -120,7 +130,11 @@ def test_mask_pairs_are_shipped_at_1x(family):
 
 @pytest.mark.parametrize('family', OTHER_KD)
 def test_every_other_kd_is_shipped_with_and_without_rank(family):
-    others = [p for p in map(parts, COCO) if p['family'] == family and p['kd'] != 'kd']
+    others = [
+        p
+        for p in map(parts, COCO)
+        if p['family'] == family and p['kd'] != 'kd' and p['schedule'] != 'ms-180k'
+    ]
     assert {(p['teacher'], p['student'], p['schedule']) for p in others} == {('r101', 'r50', '1x')}
     wanted = {(kd, rank) for kd in OTHER_KD[family] for rank in (None, '-rank')}
     assert {(p['kd'], p['rank']) for p in others} == wanted
@@ -247,7 +261,20 @@ def test_1x_is_the_stock_schedule(name):
         assert unscoped(model) == stock_model
 
 
-@pytest.mark.parametrize('name', [n for n in COCO if parts(n)['schedule'] == '180k'])
+@pytest.mark.parametrize('name', [n for n in COCO if parts(n)['schedule'] == 'ms-180k'])
+def test_mdistillers_setting(name):
+    config = parsed(name)
+    resize = next(step for step in config.train_dataloader.dataset.pipeline if 'scales' in step)
+    assert resize.type == 'RandomChoiceResize'
+    assert [scale[1] for scale in resize.scales] == [640, 672, 704, 736, 768, 800]
+    assert '3x' in config.model.teacher.config
+    if parts(name)['family'] == 'faster-rcnn':
+        assert config.model.selector == dict(type='AllSamples')
+    if parts(name)['rank']:
+        assert config.model.distill_losses.loss_rank.preset == 'paper'
+
+
+@pytest.mark.parametrize('name', [n for n in COCO if parts(n)['schedule'].endswith('180k')])
 def test_180k_schedule(name):
     config, named = parsed(name), parts(name)
     assert config.train_cfg.type == 'IterBasedTrainLoop'
@@ -259,7 +286,7 @@ def test_180k_schedule(name):
     assert config.train_dataloader.sampler.type == 'InfiniteSampler'
     assert config.train_dataloader.batch_size == 2
     assert config.auto_scale_lr.base_batch_size == 4 * config.train_dataloader.batch_size
-    assert config.optim_wrapper.optimizer.lr == LEARNING_RATE[named['family'], '180k']
+    assert config.optim_wrapper.optimizer.lr == LEARNING_RATE[named['family'], named['schedule']]
     assert config.default_hooks.checkpoint.by_epoch is False
     assert config.log_processor.by_epoch is False
 

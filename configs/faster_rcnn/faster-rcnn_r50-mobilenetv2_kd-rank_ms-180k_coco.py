@@ -1,0 +1,16 @@
+_base_ = [
+    '../_base_/models/faster-rcnn_mobilenetv2_fpn.py',
+    '../_base_/coco_180k.py',
+    '../_base_/multi_scale.py',
+    '../_base_/teachers/faster-rcnn_r50_fpn_ms-3x.py',
+]
+model = dict(
+    type='DistillTwoStageDetector',
+    teacher={{_base_.teacher}},
+    selector=dict(type='AllSamples'),
+    distill_losses=dict(
+        loss_kd=dict(type='KDLoss', temperature=1.0, loss_weight=1.0),
+        loss_rank=dict(type='KendallRankLoss', preset='paper', loss_weight=1.0),
+    ),
+)
+train_dataloader = dict(dataset=dict(pipeline={{_base_.multi_scale_pipeline}}))
