@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +81,8 @@ def build(config: dict, seed: int = 0) -> nn.Module:
 
 def save_teacher(config: dict, path: Path, seed: int = 1, meta: dict | None = None) -> str:
     """Write a checkpoint of a freshly seeded teacher, with biases that make its logits differ."""
-    model = build(config, seed)
+    # A copy, because DETR and others write into their config.
+    model = build(copy.deepcopy(config), seed)
     generator = torch.Generator().manual_seed(seed)
     for name, parameter in model.named_parameters():
         if 'cls' in name and 'rpn' not in name:

@@ -6,6 +6,7 @@ from mmdet.registry import MODELS
 from mmengine.config import ConfigDict
 
 from mmdet_kdrank.distillers import (
+    DistillQueryDetector,
     DistillSingleStageDetector,
     DistillSingleStageInstanceSegmentor,
     DistillTwoStageDetector,
@@ -15,6 +16,7 @@ DISTILLERS = {
     'two-stage': DistillTwoStageDetector,
     'single-stage': DistillSingleStageDetector,
     'single-stage with masks': DistillSingleStageInstanceSegmentor,
+    'query-based': DistillQueryDetector,
 }
 OTHER = 'other'
 LOSSES = dict(
@@ -26,8 +28,11 @@ LOSSES = dict(
 def family_of(detector: str) -> str:
     """Return which of the :data:`DISTILLERS` a registered detector belongs to, or ``'other'``."""
     cls = MODELS.get(detector)
-    for family, distiller in DISTILLERS.items():
-        if isinstance(cls, type) and issubclass(cls, distiller.family):
+    # Sparse R-CNN is both query-based and two-stage.
+    for family in reversed(DISTILLERS):
+        distiller = DISTILLERS[family]
+        kinds = distiller.teachers if family == 'query-based' else distiller.family
+        if isinstance(cls, type) and issubclass(cls, kinds):
             return family
     return OTHER
 

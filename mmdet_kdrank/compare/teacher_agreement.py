@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from mmdet_kdrank.compare.coco import category_ids
 from mmdet_kdrank.errors import KDRankError, UnsupportedError
 from mmdet_kdrank.heads.priors import assert_comparable
+from mmdet_kdrank.heads.queries import has_queries
 from mmdet_kdrank.ops.agreement import row_agreement
 from mmdet_kdrank.runs.box_logits import class_logits, class_output_of
 from mmdet_kdrank.structures.class_alignment import align_classes
@@ -43,13 +44,12 @@ class TeacherAgreement:
         self._rows: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
         self._reason = ''
         try:
-            two_stage = [hasattr(model, 'roi_head') for model in (detector, teacher.model)]
-            if two_stage[0] != two_stage[1]:
-                kinds = ['a two-stage' if kind else 'a single-stage' for kind in two_stage]
+            kinds = [_kind(model) for model in (detector, teacher.model)]
+            if kinds[0] != kinds[1]:
                 raise UnsupportedError(
                     f'{kinds[0]} detector and {kinds[1]} teacher classify different boxes.'
                 )
-            if not two_stage[0]:
+            if kinds[0] == 'a single-stage':
                 assert_comparable(detector.bbox_head, teacher.model.bbox_head, 'same')
             self._outputs = class_output_of(detector), class_output_of(self._teacher)
             counts = (output.num_classes for output in self._outputs)
@@ -98,6 +98,12 @@ class TeacherAgreement:
         boxes = self._boxes.get(sample.img_id, torch.zeros(0, 4))
         factor = torch.tensor(sample.metainfo.get('scale_factor', (1.0, 1.0)), dtype=boxes.dtype)
         return (boxes * factor.repeat(2)).to(self._device)
+
+
+def _kind(detector: nn.Module) -> str:
+    if has_queries(detector):
+        return 'a query-based'
+    return 'a two-stage' if hasattr(detector, 'roi_head') else 'a single-stage'
 
 
 def _boxes_of(coco: COCO, categories: Sequence[int]) -> dict[int | str, Tensor]:

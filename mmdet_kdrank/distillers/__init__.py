@@ -1,5 +1,6 @@
 """Detectors that train a student alongside a frozen teacher."""
 
+from mmdet_kdrank.distillers.query import DistillQueryDetector
 from mmdet_kdrank.distillers.selectors import (
     AllSamples,
     PositiveSamples,
@@ -18,6 +19,7 @@ from mmdet_kdrank.structures.samples import DistillSamples
 __all__ = [
     'AllSamples',
     'ClassOutput',
+    'DistillQueryDetector',
     'DistillSamples',
     'DistillSingleStageDetector',
     'DistillSingleStageInstanceSegmentor',

@@ -225,7 +225,7 @@ def _over_student(distiller: type, student_type: str | type) -> type:
             f'student_type={student_type!r} is a distilling detector itself. Give the type that '
             "the student's stock config has."
         )
-    if reason := reason_against(student):
+    if reason := reason_against(student, distiller.teachers):
         raise ArgumentError(f'{student_type} cannot be distilled: {reason}.')
     if not issubclass(student, distiller.family):
         raise ArgumentError(

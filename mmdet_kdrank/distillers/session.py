@@ -156,7 +156,7 @@ class TeacherSession:
 def check_teacher(model: nn.Module, families: tuple[type[nn.Module], ...]) -> None:
     """Raise ValueError if a teacher has no class logits to distil, or is of another family."""
     name = type(model).__name__
-    if reason := reason_against(type(model)):
+    if reason := reason_against(type(model), families):
         raise ArgumentError(f'{name} cannot be a teacher: {reason}.')
     if not isinstance(model, families):
         raise ArgumentError(

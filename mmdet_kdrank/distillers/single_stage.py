@@ -130,22 +130,21 @@ class DenseDistillMixin(DistillMixin):
     def teacher_logits(self, features: tuple[Tensor, ...]) -> list[Tensor]:
         """Return the teacher's class maps, one a level, (B, A * channels, H, W)."""
         head = dense_head(self.teacher_session.model)
-        if isinstance(head, (GuidedAnchorHead, SOLOHead, SOLOV2Head)):
+        if isinstance(head, (GuidedAnchorHead, SOLOHead)):
             # In eval mode guided anchoring only classifies where the first image of the batch may
             # show objects, and SOLO gives the scores of local maxima alone.
             head.training = True
-        if isinstance(head, SOLOV2Head) and features[0].shape[-1] != 2 * features[1].shape[-1]:
-            # The corners on which branches are cut: SOLOv2 adds up levels whose sizes halve.
-            sizes = [2 ** (len(features) - index) for index in range(len(features))]
-            pairs = zip(features, sizes, strict=True)
-            features = tuple(F.interpolate(level, size=(size, size)) for level, size in pairs)
         return self.teacher_session.heads[0][1].class_maps(head(features))
 
     def probe(self, captured: DenseRecord, teacher_features: tuple[Tensor, ...]) -> list[Tensor]:
         """Return the teacher's class maps of a corner of the images."""
-        return self.teacher_logits(
-            tuple(level[:, :, :8, :8].contiguous() for level in teacher_features)
-        )
+        corner = tuple(level[:, :, :8, :8].contiguous() for level in teacher_features)
+        if isinstance(dense_head(self.teacher_session.model), SOLOV2Head):
+            # It adds up levels, whose sizes must halve.
+            sizes = [2 ** (len(corner) - index) for index in range(len(corner))]
+            pairs = zip(corner, sizes, strict=True)
+            corner = tuple(F.interpolate(level, size=(size, size)) for level, size in pairs)
+        return self.teacher_logits(corner)
 
     def classify_again(
         self, features: tuple[Tensor, ...], calls: list[tuple[dict, Any]]

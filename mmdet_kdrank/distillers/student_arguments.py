@@ -21,7 +21,7 @@ from mmdet_kdrank.errors import (
 from mmdet_kdrank.heads.declarations import reason_against_arguments
 from mmdet_kdrank.ops.suggestions import class_name, did_you_mean, reason_of
 
-OWN_DETECTOR = {'TridentRoIHead': 'TridentFasterRCNN'}
+OWN_DETECTOR = {'TridentRoIHead': 'TridentFasterRCNN', 'SparseRoIHead': 'SparseRCNN'}
 """Heads of MMDetection that need a detector of their own, although its arguments are the same."""
 
 KEEP_CLASS = "Keep the stock config's own class with student_type={{_base_.model.type}}."

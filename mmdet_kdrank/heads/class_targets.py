@@ -56,7 +56,7 @@ def watch_class_targets(head: nn.Module) -> Iterator[list[ClassTargets]]:
     normalised_later = class_output(head).normalised_later
 
     def observe(pred: Tensor, target: Any, weight: Tensor | None, avg_factor: Any) -> None:
-        labels = _labels(target, head.num_classes)
+        labels = target_labels(target, head.num_classes)
         if labels is None:
             return
         pred = pred.detach().reshape(len(labels), -1)
@@ -104,7 +104,7 @@ def watch_class_targets(head: nn.Module) -> Iterator[list[ClassTargets]]:
         yield calls
 
 
-def _labels(target: Any, num_classes: int) -> Tensor | None:
+def target_labels(target: Any, num_classes: int) -> Tensor | None:
     """Return one label a row, (n,); None if the target of the class loss has another form."""
     # Quality focal losses take (labels, scores).
     labels = target[0] if isinstance(target, (tuple, list)) else target

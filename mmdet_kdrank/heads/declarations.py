@@ -69,7 +69,12 @@ def roi_logits(head: nn.Module) -> ClassOutput:
     dense.AutoAssignHead,
     dense.CenterNetUpdateHead,
     dense.CondInstBboxHead,
+    dense.ConditionalDETRHead,
+    dense.DABDETRHead,
     dense.DDODHead,
+    dense.DDQDETRHead,
+    dense.DeformableDETRHead,
+    dense.DETRHead,
     dense.FCOSHead,
     dense.FoveaHead,
     dense.FSAFHead,
@@ -86,7 +91,7 @@ def roi_logits(head: nn.Module) -> ClassOutput:
     dense.YOLOXHead,
 )
 def dense_logits(head: nn.Module) -> ClassOutput:
-    """Class logits, without the factors of a score (centerness, IoU, objectness)."""
+    """Class logits of a prior or query, without the factors of a score (centerness, IoU)."""
     background = head.cls_out_channels > head.num_classes
     return ClassOutput('softmax' if background else 'sigmoid', head.num_classes, background)
 
@@ -162,7 +167,15 @@ def _decoupled_grids(head: nn.Module) -> ClassOutput:
     return replace(_grids(head), output_index=2)
 
 
+@_declare(roi.DIIHead)
+def _proposals(head: nn.Module) -> ClassOutput:
+    """Class logits of a learned proposal (Sparse R-CNN, QueryInst)."""
+    background = not head.loss_cls.use_sigmoid
+    return ClassOutput('softmax' if background else 'sigmoid', head.num_classes, background)
+
+
 _QUERIES = 'queries are learned, and those of student and teacher do not correspond'
+_MATCHED = f'{_QUERIES} without a matching: use DistillQueryDetector'
 _INSTANCES = (
     'it predicts a set of instances for each RoI, whose order in student and teacher may differ'
 )
@@ -176,16 +189,14 @@ def _refuse(reason: str, *head_types: type) -> None:
         raise ArgumentTypeError(f'{class_name(type(head))} cannot be distilled: {reason}.')
 
 
-_refuse(f'its {_QUERIES}', roi.DIIHead)
 _refuse(_INSTANCES, roi.MultiInstanceBBoxHead)
 _refuse(_REGIONS, dense.RPNHead, dense.GARPNHead, dense.CascadeRPNHead)
-_refuse(_WORDS, dense.ATSSVLFusionHead)
+_refuse(_WORDS, dense.ATSSVLFusionHead, dense.GroundingDINOHead)
 
 _REASONS: dict[type | None, str] = {
-    detectors.DetectionTransformer: f'its {_QUERIES}',
-    detectors.SparseRCNN: (
-        'its proposals are learned, and those of student and teacher do not correspond'
-    ),
+    detectors.GroundingDINO: _WORDS,
+    detectors.DetectionTransformer: f'its {_MATCHED}',
+    detectors.SparseRCNN: f'its {_MATCHED}'.replace('queries', 'proposals', 1),
     detectors.MaskFormer: f'its mask {_QUERIES}',
     video.Mask2FormerVideo: f'its mask {_QUERIES}',
     detectors.GLIP: _WORDS,
@@ -199,16 +210,16 @@ _REASONS: dict[type | None, str] = {
 }
 
 
-def reason_against(detector: type) -> str | None:
+def reason_against(detector: type, families: tuple[type, ...] = ()) -> str | None:
     """Return why a detector class can be neither student nor teacher; None if it can.
 
     Args:
         detector: A detector class.
+        families: Detector classes that the distiller is made for.
     """
     import_declarations(detector)
-    return next(
-        (why for kind, why in _REASONS.items() if kind and issubclass(detector, kind)), None
-    )
+    reasons = ((kind, why) for kind, why in _REASONS.items() if kind and kind not in families)
+    return next((why for kind, why in reasons if issubclass(detector, kind)), None)
 
 
 def refuse_detector(detector: type, reason: str) -> None:

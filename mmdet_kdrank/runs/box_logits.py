@@ -9,9 +9,11 @@ import torch
 from mmdet.structures.bbox import bbox2roi, bbox_overlaps
 from torch import Tensor, nn
 
+from mmdet_kdrank.distillers.query_pairs import ImageQueries, queries_at_boxes
 from mmdet_kdrank.errors import ArgumentError, ArgumentTypeError
 from mmdet_kdrank.heads.class_output import ClassOutput, class_output
 from mmdet_kdrank.heads.priors import prior_boxes
+from mmdet_kdrank.heads.queries import Queries, has_queries, run_queries
 from mmdet_kdrank.runs.validation import Validation
 from mmdet_kdrank.structures.class_alignment import align_classes
 from mmdet_kdrank.teachers.teacher import Teacher
@@ -39,7 +41,8 @@ def class_logits(detector: nn.Module, batch: dict, boxes: Sequence[Tensor]) -> T
     A two-stage detector classifies the boxes as RoIs, with its last stage. A dense detector has
     classified its priors (anchors, or cells of points). Each box gets the logits of the prior that
     overlaps it most; among equal overlaps, the one with the nearest centre. So detectors with the
-    same priors give the logits of the same one.
+    same priors give the logits of the same one. Of a query-based detector each box gets the logits
+    of the query that is matched to it.
 
     Args:
         detector: In eval mode.
@@ -53,9 +56,12 @@ def class_logits(detector: nn.Module, batch: dict, boxes: Sequence[Tensor]) -> T
         TypeError: If the detector has no class logits of a box.
     """
     output = class_output_of(detector)
-    images = detector.data_preprocessor(batch, training=False)['inputs']
-    features = detector.extract_feat(images)
+    data = detector.data_preprocessor(batch, training=False)
+    features = detector.extract_feat(data['inputs'])
     boxes = [box.to(features[0]) for box in boxes]
+    if has_queries(detector):
+        queries = run_queries(detector, features, data['data_samples'])[-1]
+        return _logits_of_queries(queries, output, data['data_samples'], boxes)
     roi_head = getattr(detector, 'roi_head', None)
     if roi_head is not None:
         stages = getattr(roi_head, 'num_stages', 1)
@@ -67,6 +73,20 @@ def class_logits(detector: nn.Module, batch: dict, boxes: Sequence[Tensor]) -> T
     return torch.cat(
         [rows[_best_prior(box, priors)] for rows, box in zip(logits, boxes, strict=True)]
     )
+
+
+def _logits_of_queries(
+    queries: Queries, output: ClassOutput, samples: Sequence, boxes: Sequence[Tensor]
+) -> Tensor:
+    """Return the logits of the query at each box, (sum of N_i, channels)."""
+    rows = []
+    for values, places, box, sample in zip(
+        queries.logits, queries.boxes, boxes, samples, strict=True
+    ):
+        logits = output.logits(values)
+        side = ImageQueries(logits, places, output.activation, output.background)
+        rows.append(logits[queries_at_boxes(side, box, sample.metainfo)])
+    return torch.cat(rows)
 
 
 def _best_prior(boxes: Tensor, priors: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ from mmdet_kdrank.compare.teacher_agreement import TeacherAgreement
 from mmdet_kdrank.teachers.teacher import Teacher
 from tests.compare.fabricated import open_coco
 from tests.detectors import ATSS, FASTER, NUM_CLASSES, RETINA, build, raw_batch, small_config
+from tests.distillers.query_detectors import DETR, SPARSE, query_config
 
 CLASSES = tuple('abcde')
 
@@ -96,3 +97,19 @@ def test_a_teacher_of_another_kind_has_a_reason_and_no_agreement(names):
     found = compared(*(detector(name, 0) for name in names), raw_batch())
     assert set(found) == {'reason'}
     assert 'classify different boxes' in found['reason']
+
+
+@pytest.mark.parametrize('name', [DETR, SPARSE])
+def test_query_based_detectors_agree_with_themselves(name):
+    student, teacher = (build(query_config(name), seed).train().eval() for seed in (0, 0))
+    found = compared(student, teacher, raw_batch())
+    assert found['tau'] == pytest.approx(1, abs=0.02) and found['top1'] == 1
+    assert found['boxes'] == 6
+
+
+def test_a_query_based_detector_and_another_kind_are_not_compared():
+    student = build(query_config(SPARSE)).eval()
+    assert (
+        'a query-based detector and a two-stage teacher'
+        in (compared(student, detector(FASTER, 1), raw_batch())['reason'])
+    )

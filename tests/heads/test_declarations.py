@@ -99,6 +99,7 @@ def roi_head(name, **changes):
         ),
         ('sabl/sabl-faster-rcnn_r50_fpn_1x_coco.py', ClassOutput('softmax', 80, background=True)),
         ('scnet/scnet_r50_fpn_1x_coco.py', ClassOutput('softmax', 80, background=True)),
+        ('sparse_rcnn/sparse-rcnn_r50_fpn_1x_coco.py', ClassOutput('sigmoid', 80, False)),
         (
             'seesaw_loss/mask-rcnn_r50_fpn_seesaw-loss_random-ms-2x_lvis-v1.py',
             ClassOutput('softmax', 1203, background=False, extra=2),
@@ -155,7 +156,6 @@ def test_unknown_class_channels_are_refused():
 @pytest.mark.parametrize(
     ('name', 'part', 'reason'),
     [
-        ('sparse_rcnn/sparse-rcnn_r50_fpn_1x_coco.py', 'roi', 'DIIHead .*queries are learned'),
         (
             'crowddet/crowddet-rcnn_r50_fpn_8xb2-30e_crowdhuman.py',
             'roi',

@@ -4,10 +4,12 @@ import pytest
 import torch
 
 from mmdet_kdrank.errors import ArgumentTypeError
+from mmdet_kdrank.heads.queries import run_queries
 from mmdet_kdrank.runs.box_logits import box_logits, class_logits, class_output_of
 from mmdet_kdrank.runs.finished_run import FinishedRun
 from mmdet_kdrank.runs.validation import Validation
 from tests.detectors import ATSS, FASTER, FCOS, RETINA, build, raw_batch, small_config
+from tests.distillers.query_detectors import DETR, SPARSE, query_config
 
 
 @pytest.fixture(params=[FASTER, RETINA])
@@ -101,6 +103,20 @@ def test_dense_detector_answers_at_the_prior_that_overlaps_most(name):
             logits = next(found)
             assert any(torch.allclose(logits, each, atol=1e-6) for each in answers)
             assert len(answers) <= 3
+
+
+@pytest.mark.parametrize('name', [DETR, SPARSE])
+def test_query_based_detector_answers_at_the_query_that_is_matched(name):
+    model, batch = build(query_config(name)).train().eval(), raw_batch()
+    boxes = [sample.gt_instances.bboxes for sample in batch['data_samples']]
+    found = class_logits(model, batch, boxes).split(3)
+    data = model.data_preprocessor(batch, training=False)
+    with torch.no_grad():
+        features = model.extract_feat(data['inputs'])
+        queries = run_queries(model, features, data['data_samples'])[-1]
+    for logits, all_logits in zip(found, queries.logits, strict=True):
+        chosen = (logits[:, None] == all_logits).all(2).int().argmax(1)
+        assert torch.equal(all_logits[chosen], logits) and len(set(chosen.tolist())) == 3
 
 
 def test_detector_without_a_box_head_is_refused():

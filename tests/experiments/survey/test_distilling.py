@@ -9,7 +9,10 @@ from experiments.survey.distilling import OTHER, distilling, family_of
         ('FasterRCNN', 'two-stage', 'DistillTwoStageDetector'),
         ('RetinaNet', 'single-stage', 'DistillSingleStageDetector'),
         ('CondInst', 'single-stage with masks', 'DistillSingleStageInstanceSegmentor'),
-        ('DETR', OTHER, 'DistillSingleStageDetector'),
+        ('DETR', 'query-based', 'DistillQueryDetector'),
+        ('SparseRCNN', 'query-based', 'DistillQueryDetector'),
+        ('MaskFormer', 'single-stage', 'DistillSingleStageDetector'),
+        ('ByteTrack', OTHER, 'DistillSingleStageDetector'),
     ],
 )
 def test_the_class_of_the_detector_decides(detector, family, distiller):

@@ -22,10 +22,11 @@ WORKS = [
     'condinst/condinst_r50_fpn_ms-poly-90k_coco_instance.py',
     'centernet/centernet_r18_8xb16-crop512-140e_coco.py',
     'solo/solo_r18_fpn_8xb8-lsj-200e_coco.py',
+    'detr/detr_r18_8xb2-500e_coco.py',
 ]
 SLOW = [name for name in WORKS if name.startswith(('cascade_rcnn/', 'condinst/', 'solo/'))]
 REFUSALS = {
-    'detr/detr_r18_8xb2-500e_coco.py': 'queries are learned',
+    'mask2former/mask2former_r50_8xb2-lsj-50e_coco.py': 'mask queries are learned',
     'rpn/rpn_r50_fpn_1x_coco.py': 'one class',
     'ld/ld_r18-gflv1-r101_fpn_1x_coco.py': 'distilling detector already',
 }
