@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -40,7 +41,8 @@ class TeacherSession:
     """
 
     def __init__(self, teacher: dict | None) -> None:
-        self.source = TeacherSource.from_config(teacher)
+        # A copy: DETR and others write into their config, which student and teacher may share.
+        self.source = TeacherSource.from_config(copy.deepcopy(teacher))
         verify = self.source.verify
         self.check = None if verify in (None, False) else TeacherCheck.from_option(verify)
         self.teacher: Teacher | None = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import logging
 import os
@@ -85,8 +84,7 @@ class TeacherSource:
                 f'verify, got {sorted(teacher)}: {", ".join(sorted(wrong))} is unknown or missing.'
                 + ''.join(hints)
             )
-        # Detectors such as DETR write into their config, which student and teacher may share.
-        return cls(**copy.deepcopy(teacher))
+        return cls(**teacher)
 
     def expect_verified(self, verified: bool) -> None:
         """Raise RuntimeError if it should have been verified; warn if nobody asked about it."""

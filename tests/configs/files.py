@@ -15,7 +15,10 @@ ALL = sorted(
     for path in CONFIGS.rglob('*.py')
     if '_base_' not in path.relative_to(CONFIGS).parts
 )
-COCO = [name for name in ALL if name.endswith('_coco.py')]
+ON_COCO = [name for name in ALL if name.endswith('_coco.py')]
+QUERIES = [name for name in ON_COCO if name.startswith(('deformable_detr/', 'dino/'))]
+COCO = [name for name in ON_COCO if name not in QUERIES]
+"""The configs of two-stage and dense detectors, whose file names follow :data:`NAME`."""
 NAME = re.compile(
     r'(?P<folder>\w+)/(?P<family>[a-z-]+)_(?P<teacher>\w+?)-(?P<student>\w+?)'
     r'_(?P<features>pkd-)?(?P<kd>[a-z]+)(?P<rank>-rank)?(?P<candidates>-crank|-rm)?'

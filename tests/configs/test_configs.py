@@ -12,7 +12,7 @@ from mmengine.hub import get_config
 from mmengine.runner.checkpoint import get_external_models, get_torchvision_models
 
 from mmdet_kdrank.teachers.verification import TeacherCheck
-from tests.configs.files import ALL, COCO, CONFIGS, parsed, parts
+from tests.configs.files import ALL, COCO, CONFIGS, ON_COCO, parsed, parts
 
 STOCK_CONFIGS = Path(mmdet.__file__).parent / '.mim/configs'
 STOCK = {
@@ -219,13 +219,13 @@ def test_features_are_distilled_alongside_kd_and_rank(family):
     assert model == twin
 
 
-@pytest.mark.parametrize('name', COCO)
+@pytest.mark.parametrize('name', ON_COCO)
 def test_teacher_is_the_published_one(name):
     teacher = parsed(name).model.teacher
     assert get_config(teacher.config, pretrained=True).model_path == teacher.checkpoint
 
 
-@pytest.mark.parametrize('name', COCO)
+@pytest.mark.parametrize('name', ON_COCO)
 def test_teacher_is_evaluated_first(name):
     """By MMDetection's own tools too: the hook is in the config."""
     config = parsed(name)
@@ -235,7 +235,7 @@ def test_teacher_is_evaluated_first(name):
     assert (check.num_images, check.min_map) == (100, 0.2)
 
 
-@pytest.mark.parametrize('name', COCO)
+@pytest.mark.parametrize('name', ON_COCO)
 def test_student_starts_from_imagenet(name):
     """MMEngine's tables resolve the name; nothing is fetched."""
     source = parsed(name).model.backbone.init_cfg.checkpoint
