@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from mmdet_kdrank.errors import ArgumentError
 from mmdet_kdrank.heads.capture import watch_forward, watch_method
 from mmdet_kdrank.heads.class_output import dense_head
+from mmdet_kdrank.heads.queries import has_queries, query_heads
 from mmdet_kdrank.ops.suggestions import class_name
 from mmdet_kdrank.random_states import kept_random_states
 
@@ -33,7 +34,8 @@ class PathCheck:
 
     The teacher's ``predict`` runs until its head has classified. It gets the features that are
     there already, so the backbone does not run again. Of the student nothing runs again: the
-    features that its head got are compared with those of its ``extract_feat``. Random states
+    features that its head got are compared with those of its ``extract_feat``. A student with
+    queries is distilled on what its class loss gets, so there is nothing to compare. Random states
     and losses stay as they are.
 
     Args:
@@ -48,6 +50,9 @@ class PathCheck:
     @contextmanager
     def watch_student(self) -> Iterator[None]:
         """Record what the student's ``extract_feat`` returns and what its head gets."""
+        if has_queries(self.student):
+            yield
+            return
         with (
             watch_method(
                 self.student,
@@ -157,11 +162,15 @@ def _predict(
 def _watch_head(detector: nn.Module, observer: Any) -> Any:
     if _is_two_stage(detector):
         return watch_method(detector.roi_head, '_bbox_forward', observer)
-    return watch_forward(dense_head(detector), observer)
+    return watch_forward(_head(detector), observer)
+
+
+def _head(detector: nn.Module) -> nn.Module:
+    return query_heads(detector)[-1] if has_queries(detector) else dense_head(detector)
 
 
 def _is_two_stage(detector: nn.Module) -> bool:
-    return getattr(detector, 'roi_head', None) is not None
+    return getattr(detector, 'roi_head', None) is not None and not has_queries(detector)
 
 
 def _features_in(arguments: dict[str, Any]) -> Any:
@@ -190,7 +199,7 @@ def _samples(images: Tensor, given: Any, rois: list[Tensor] | None) -> list | No
 
 def _culprits(detector: nn.Module, method: str) -> str:
     """Name the calls that may do more: those that are not MMDetection's own."""
-    head = detector.roi_head if _is_two_stage(detector) else dense_head(detector)
+    head = detector.roi_head if _is_two_stage(detector) else _head(detector)
     owners = []
     for module in (detector, head):
         mro = [c for c in type(module).__mro__ if not c.__module__.startswith('mmdet_kdrank.')]

@@ -31,6 +31,7 @@ from mmdet_kdrank.heads.queries import (
     QueryRecord,
     assigners,
     has_stages,
+    last_logits,
     query_heads,
     run_queries,
     watch_queries,
@@ -114,6 +115,7 @@ class DistillQueryDetector(DistillMixin, BaseDetector):
         check_count('teacher_queries', teacher_queries)
         super().__init__(*args, **options)
         self.matching, self.layers = matching, layers
+        self._first_queries: list[Queries] = []
         with blamed_on('match_costs', 'Correct the type or the argument.'):
             self.query_matcher = QueryMatcher(teacher_queries, match_costs)
 
@@ -156,7 +158,20 @@ class DistillQueryDetector(DistillMixin, BaseDetector):
 
     def probe(self, captured: QueryRecord, teacher_features: tuple[Tensor, ...]) -> list[Tensor]:
         """Return nothing: boxes are needed too, so no branch of the teacher is cut."""
+        self._first_queries = []
         return []
+
+    def classify_again(
+        self, features: tuple[Tensor, ...], calls: list[tuple[dict, Any]]
+    ) -> list[tuple[Tensor, Tensor]]:
+        """Pair the last logits of the first batch's queries, image by image."""
+        return list(
+            zip(
+                self._first_queries[-1].logits,
+                last_logits(self.teacher_session.model, calls[-1][1]),
+                strict=True,
+            )
+        )
 
     def compare(
         self, captured: QueryRecord, teacher_features: tuple[Tensor, ...]
@@ -166,6 +181,8 @@ class DistillQueryDetector(DistillMixin, BaseDetector):
         samples = captured.data_samples
         with torch.no_grad():
             theirs = run_queries(self.teacher_session.model, teacher_features, samples)
+        if not self.teacher_session.started:
+            self._first_queries = theirs
         number = 1 if self.layers == 'last' else min(len(layers), len(theirs))
         heads = []
         for index in range(len(layers) - number, len(layers)):

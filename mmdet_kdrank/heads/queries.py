@@ -99,6 +99,21 @@ def run_queries(
     return layers
 
 
+def last_logits(detector: nn.Module, outputs: tuple) -> list[Tensor]:
+    """Return the class outputs of each image, (n, values), that a detector in eval mode reports.
+
+    Args:
+        detector: One of :data:`QUERY_DETECTORS`.
+        outputs: What the last of its :func:`query_heads` returned.
+    """
+    if has_stages(detector):
+        return list(outputs[0])
+    head, last = detector.bbox_head, outputs[0][-1]
+    # Some detectors run the head on the last layer alone.
+    layer = detector.decoder.num_layers - 1
+    return [logits[_distinct(head, layer, image)] for image, logits in enumerate(last)]
+
+
 def _distinct(head: nn.Module, layer: int, image: int) -> Tensor | slice:
     """Return which queries count: DDQ trains and predicts with distinct ones alone."""
     if not isinstance(head, DDQDETRHead) or layer == 0:
