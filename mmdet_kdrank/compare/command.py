@@ -14,6 +14,7 @@ from mmengine.config import DictAction
 from mmdet_kdrank.compare.experiment import Run, runs_of
 from mmdet_kdrank.compare.plan import Plan, plan_of_configs, read_plan
 from mmdet_kdrank.compare.progress import Progress
+from mmdet_kdrank.compare.rehearsal import rehearse
 from mmdet_kdrank.compare.results import write_report
 from mmdet_kdrank.datasets.config_check import check_data
 from mmdet_kdrank.datasets.shapes.folder import write_shapes
@@ -76,9 +77,20 @@ def run(plan: Plan, runs: Sequence[Run], root: Path, jobs: int | None = None) ->
         if kept < len(runs):
             # All variants have the same data; a faulty test set would show after the training.
             check_data(next(iter(plan.variants.values())), test_needed=True)
+            _rehearse(plan)
         print(f'{plan.name}: {len(runs)} runs, {kept} kept, {len(slots)} at a time', flush=True)
         every_job = [job for run in runs for job in run.jobs]
         run_jobs(every_job, slots, root, lock, line=Progress(runs, len(slots)))
+
+
+def _rehearse(plan: Plan) -> None:
+    """Try the evaluation of each test set, before the trainings."""
+    seen: list[tuple] = []
+    for name, config in plan.variants.items():
+        data = config.test_dataloader, config.test_evaluator
+        if data not in seen:
+            rehearse(name, config)
+            seen.append(data)
 
 
 def _slots(jobs: int | None) -> list[dict[str, str]]:

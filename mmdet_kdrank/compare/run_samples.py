@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -33,7 +34,7 @@ class RunSamples:
                 self._boxes[key] = np.bincount(image, values, minlength=len(self.image_ids))
 
     @classmethod
-    def load(cls, path: Path) -> RunSamples:
+    def load(cls, path: Path | BinaryIO) -> RunSamples:
         """Read the file that an evaluation left."""
         with np.load(path) as arrays:
             return cls(dict(arrays))

@@ -25,10 +25,11 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measure, print the table, write JSON and plot; return the exit status."""
+    # A folder that cannot be written shows before the images are looked at.
+    folder = out_folder(args, 'confusion')
     runs = runs_of(args)
     boxes, teacher = logits_of_runs(args, runs)
     summary = confusion_summary(boxes)
-    folder = out_folder(args, 'confusion')
     write_json(folder / 'confusion.json', summary, runs, teacher)
     plot_confusion(summary, folder / 'confusion.png')
     print(_table(summary), f'\nwrote {folder}/confusion.json and confusion.png')

@@ -25,6 +25,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measure, print the table, write JSON and draw; return the exit status."""
+    folder = out_folder(args, 'pictures')
     runs = runs_of(args)
     validation = Validation(next(iter(runs.values())).config, args.images)
     detectors = {name: run.load(args.device).model for name, run in runs.items()}
@@ -33,7 +34,6 @@ def run(args: argparse.Namespace) -> int:
         raise ArgumentError('No validation image has an annotated box. Look at more of them.')
     before, after = detectors
     gains = {index: row[after] - row[before] for index, row in scores.items()}
-    folder = out_folder(args, 'pictures')
     indices = list(scores)
     kinds = zip(('improved', 'worsened'), extremes(list(gains.values()), args.count), strict=True)
     chosen = {kind: [indices[place] for place in places] for kind, places in kinds}

@@ -36,10 +36,10 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measure, print the table, write JSON and plot; return the exit status."""
+    folder = out_folder(args, 'ranking')
     runs = runs_of(args)
     boxes, teacher = logits_of_runs(args, runs)
     rankings = {name: rank_student(boxes, name) for name in runs}
-    folder = out_folder(args, 'ranking')
     results = {
         'classes': boxes.classes,
         'score_edges': SCORE_EDGES,
