@@ -23,6 +23,7 @@ from mmdet_kdrank.distillers import (
 )
 from mmdet_kdrank.errors import ArgumentTypeError, StateError
 from mmdet_kdrank.heads.class_output import ClassOutput, dense_head
+from mmdet_kdrank.ops.checks import blamed_on
 from mmdet_kdrank.ops.suggestions import class_name
 from mmdet_kdrank.structures.samples import DistillSamples
 from mmdet_kdrank.teachers.teacher import dataset_classes
@@ -67,6 +68,9 @@ def report(config: Config, random: bool) -> Iterator[str]:
         MessageHub.get_current_instance().update_info(name, value)
     batch = _random(config) if random else _first(config)
     student = _built(model)
+    if random:
+        with blamed_on('--random', 'This project takes another batch: leave --random out.'):
+            student.data_preprocessor(batch, training=True)
     yield from _described(student)
     yield from _distilled(student, batch)
     yield from _identity(student, model, batch)

@@ -6,6 +6,8 @@ import subprocess
 import sys
 
 import pytest
+from mmdet.models import DetDataPreprocessor
+from mmdet.registry import MODELS
 from mmengine.config import Config
 
 from mmdet_kdrank.check.command import main
@@ -74,6 +76,20 @@ def test_a_detector_that_gates_its_features(write, capsys):
     config = write(change=lambda model: model.teacher.config.update(type='GatedRetinaNet'))
     assert main([config]) == 1
     assert 'GatedRetinaNet.predict does more than' in capsys.readouterr().out
+
+
+class OtherBatch(DetDataPreprocessor):
+    """Takes one dict for all images, as MMYOLO's does."""
+
+    def forward(self, data, training=False):
+        assert isinstance(data['data_samples'], dict)
+
+
+def test_a_random_batch_that_the_project_cannot_take(write, capsys):
+    MODELS.register_module(module=OtherBatch, force=True)
+    config = write(change=lambda model: model.data_preprocessor.update(type='OtherBatch'))
+    assert main([config, '--random']) == 1
+    assert 'This project takes another batch: leave --random out.' in capsys.readouterr().out
 
 
 def test_features_alone(write, capsys):
