@@ -15,6 +15,7 @@ from mmdet_kdrank.distributed import on_all_ranks
 from mmdet_kdrank.errors import ArgumentError, StateError
 from mmdet_kdrank.heads.class_output import ClassOutput
 from mmdet_kdrank.heads.declarations import reason_against
+from mmdet_kdrank.ops.suggestions import class_name
 from mmdet_kdrank.structures.class_alignment import align_classes, training_classes
 from mmdet_kdrank.structures.samples import ClassAlignment
 from mmdet_kdrank.teachers.dead_branches import cut_dead_branches
@@ -157,7 +158,7 @@ class TeacherSession:
 
 def check_teacher(model: nn.Module, families: tuple[type[nn.Module], ...]) -> None:
     """Raise ValueError if a teacher has no class logits to distil, or is of another family."""
-    name = type(model).__name__
+    name = class_name(type(model))
     if reason := reason_against(type(model), families):
         raise ArgumentError(f'{name} cannot be a teacher: {reason}.')
     if not isinstance(model, families):

@@ -29,6 +29,7 @@ from mmdet_kdrank.heads.class_targets import (
 )
 from mmdet_kdrank.heads.priors import assert_comparable, assert_same_cells, prior_boxes
 from mmdet_kdrank.ops.checks import check_choice
+from mmdet_kdrank.ops.suggestions import class_name
 from mmdet_kdrank.scopes import register
 from mmdet_kdrank.structures.samples import DistillSamples
 
@@ -82,7 +83,7 @@ class DenseDistillMixin(DistillMixin):
         """Bring the class maps of both heads into rows of anchors."""
         if len(captured.outputs) != 1:
             raise UnsupportedError(
-                f'{type(dense_head(self)).__name__} ran {len(captured.outputs)} times in one '
+                f'{class_name(type(dense_head(self)))} ran {len(captured.outputs)} times in one '
                 'training step, not once. This head is not supported.'
             )
         output = self.teacher_session.heads[0][0]

@@ -47,10 +47,10 @@ def check_arguments(distiller: type, student: type[nn.Module], kwargs: dict[str,
     for key in sorted(wrong):
         if hint := did_you_mean(key, _options(distiller)):
             raise ArgumentTypeError(f'{distiller.__name__} takes no argument {key}.{hint}')
-    for key in ('rpn_head', 'roi_head', 'bbox_head'):
-        if not isinstance(kwargs.get(key) or {}, dict):
+    for key, value in kwargs.items():
+        if key.endswith('_head') and isinstance(value, (list, tuple)):
             raise ArgumentTypeError(
-                f'{key} is a {type(kwargs[key]).__name__} of {len(kwargs[key])} heads, as CO-DETR '
+                f'{key} is a {type(value).__name__} of {len(value)} heads, as CO-DETR '
                 'has them, and which of them the student shall learn with is not defined. A '
                 'detector with one such head, a dict, can be distilled.'
             )

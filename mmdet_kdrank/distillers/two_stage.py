@@ -19,6 +19,7 @@ from mmdet_kdrank.distillers.session import HeadPair
 from mmdet_kdrank.errors import ArgumentError, ArgumentTypeError, UnsupportedError
 from mmdet_kdrank.heads.capture import watch_method
 from mmdet_kdrank.heads.class_output import ClassOutput, class_output
+from mmdet_kdrank.ops.suggestions import class_name
 from mmdet_kdrank.scopes import register
 from mmdet_kdrank.structures.samples import DistillSamples
 
@@ -161,7 +162,7 @@ class DistillTwoStageDetector(DistillMixin, TwoStageDetector):
             roi_head = detector.roi_head
             if not isinstance(roi_head, (StandardRoIHead, CascadeRoIHead)):
                 raise ArgumentTypeError(
-                    f"The {side}'s {type(roi_head).__name__} is neither a StandardRoIHead nor a "
+                    f"The {side}'s {class_name(type(roi_head))} is neither a StandardRoIHead nor a "
                     'CascadeRoIHead, so its class logits per RoI are not known.'
                 )
         student_heads, teacher_heads = _bbox_heads(self), _bbox_heads(teacher)
@@ -183,7 +184,7 @@ class DistillTwoStageDetector(DistillMixin, TwoStageDetector):
                 calls = [_no_roi(self.roi_head, stage, output, records[-1])]
             if len(calls) != 1:
                 raise UnsupportedError(
-                    f'{type(self.roi_head).__name__} computed the class loss of stage {stage} '
+                    f'{class_name(type(self.roi_head))} computed the class loss of stage {stage} '
                     f'{len(calls)} times, not once, so its logits cannot be told apart. This RoI '
                     'head is not supported.'
                 )

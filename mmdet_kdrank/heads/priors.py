@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from mmdet_kdrank.errors import ArgumentError, ArgumentTypeError
 from mmdet_kdrank.heads.class_output import ClassOutput
+from mmdet_kdrank.ops.suggestions import class_name
 
 
 def assert_comparable(student: nn.Module, teacher: nn.Module, priors: str) -> None:
@@ -31,9 +32,10 @@ def assert_comparable(student: nn.Module, teacher: nn.Module, priors: str) -> No
         for head in (student, teacher)
     ]
     if None in generators:
+        names = ' or '.join(class_name(type(head)) for head in (student, teacher))
         raise ArgumentTypeError(
-            f'{type(student).__name__} or {type(teacher).__name__} has no prior_generator, so '
-            'whether the rows of student and teacher correspond is not known.'
+            f'{names} has no prior_generator, so whether the rows of student and teacher '
+            'correspond is not known.'
         )
     levels = [generator.num_levels for generator in generators]
     if levels[0] != levels[1]:
@@ -104,7 +106,7 @@ def prior_boxes(head: nn.Module, maps: Sequence[Tensor]) -> Tensor:
     generator = getattr(head, 'prior_generator', None)
     if generator is None:
         raise ArgumentTypeError(
-            f'{type(head).__name__} has no prior_generator, so there are no boxes of its rows. '
+            f'{class_name(type(head))} has no prior_generator, so there are no boxes of its rows. '
             'Leave out the losses that compare boxes, such as RankMimicLoss.'
         )
     sizes = [tuple(level.shape[-2:]) for level in maps]

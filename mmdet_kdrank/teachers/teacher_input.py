@@ -8,6 +8,7 @@ from mmengine.model import ImgDataPreprocessor
 from torch import Tensor, nn
 
 from mmdet_kdrank.errors import ArgumentError
+from mmdet_kdrank.ops.suggestions import class_name
 
 
 class TeacherInput:
@@ -30,9 +31,10 @@ class TeacherInput:
     def __init__(self, student: nn.Module, teacher: nn.Module) -> None:
         for side, preprocessor in (('student', student), ('teacher', teacher)):
             if not isinstance(preprocessor, ImgDataPreprocessor):
+                name = class_name(type(preprocessor))
                 raise ArgumentError(
-                    f'The {side} has a {type(preprocessor).__name__}, whose normalisation is not '
-                    'known, so the teacher cannot get images as in its training. Give its '
+                    f'The {side} has a {name}, whose normalisation is not known, so the teacher '
+                    'cannot get images as in its training. Give its '
                     "model config data_preprocessor=dict(type='DetDataPreprocessor', mean=…, "
                     'std=…, …).'
                 )
