@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,6 +18,7 @@ from torch.nn.modules.dropout import _DropoutNd
 
 from mmdet_kdrank.check.random_batch import random_batch
 from mmdet_kdrank.distillers import (
+    DistillQueryDetector,
     DistillSingleStageDetector,
     DistillSingleStageInstanceSegmentor,
     DistillTwoStageDetector,
@@ -25,6 +27,7 @@ from mmdet_kdrank.errors import ArgumentTypeError, StateError
 from mmdet_kdrank.heads.class_output import ClassOutput, dense_head
 from mmdet_kdrank.ops.checks import blamed_on
 from mmdet_kdrank.ops.suggestions import class_name
+from mmdet_kdrank.scopes import find
 from mmdet_kdrank.structures.samples import DistillSamples
 from mmdet_kdrank.teachers.teacher import dataset_classes
 
@@ -32,6 +35,7 @@ DISTILLERS = (
     DistillTwoStageDetector,
     DistillSingleStageDetector,
     DistillSingleStageInstanceSegmentor,
+    DistillQueryDetector,
 )
 
 CLOCK = dict(epoch=0, iter=0, max_epochs=1, max_iters=1)
@@ -39,6 +43,9 @@ CLOCK = dict(epoch=0, iter=0, max_epochs=1, max_iters=1)
 
 IMAGES = 2
 """Most images of the batch."""
+
+OPTIONS = ('priors', 'path_check', 'matching', 'layers')
+"""Options of the config that say what is compared."""
 
 IDENTITY_LOSS = dict(loss_kd=dict(type='LogitMSELoss'))
 SMALL = 1e-6
@@ -106,7 +113,7 @@ def without_weights(value: Any) -> Any:
     """
     if isinstance(value, dict):
         return {
-            key: item if key == 'teacher' else without_weights(item)
+            key: copy.deepcopy(item) if key == 'teacher' else without_weights(item)
             for key, item in value.items()
             if key != 'pretrained' and not (key == 'init_cfg' and _names_checkpoint(item))
         }
@@ -183,8 +190,10 @@ def _identity(student: nn.Module, model: dict, batch: Any) -> Iterator[str]:
     teacher = session.source.read_config().model
     teacher.setdefault('train_cfg', model.get('train_cfg'))
     own_class = type(session.model)
-    distiller = next(kind for kind in DISTILLERS if issubclass(own_class, kind.family))
-    options = {key: model[key] for key in ('priors', 'path_check') if key in model}
+    # The config's own first: a query-based teacher may be a two-stage detector too.
+    kinds = (find(MODELS, model['type']), *DISTILLERS)
+    distiller = next(kind for kind in kinds if issubclass(own_class, kind.family))
+    options = {key: model[key] for key in OPTIONS if key in model}
     twin = _built(
         dict(
             teacher,
@@ -198,7 +207,8 @@ def _identity(student: nn.Module, model: dict, batch: Any) -> Iterator[str]:
     twin.load_state_dict(twin.teacher_session.model.state_dict())
     for module in twin.modules():
         # In training these compute otherwise than the frozen teacher.
-        if isinstance(module, (_BatchNorm, _DropoutNd)) or 'Drop' in type(module).__name__:
+        stochastic = (_BatchNorm, _DropoutNd, nn.MultiheadAttention)
+        if isinstance(module, stochastic) or 'Drop' in type(module).__name__:
             module.eval()
     losses = _losses(twin, batch)
     gap = max(float(value) for name, value in losses.items() if name.endswith('loss_kd'))

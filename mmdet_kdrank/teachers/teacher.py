@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import logging
 import os
@@ -144,7 +145,9 @@ class TeacherSource:
     def read_config(self) -> Config:
         """Return the config of the teacher's model, and of its data set if it names one."""
         if not isinstance(self.config, str):
-            config = Config(dict(model=self.config, default_scope=self.scope))
+            # A copy, because some detectors write into their config.
+            model = copy.deepcopy(self.config)
+            config = Config(dict(model=model, default_scope=self.scope))
         else:
             # MMEngine would install it, with whichever pip comes first.
             if self._in_package() and find_spec(package := self.config.partition('::')[0]) is None:
