@@ -180,7 +180,10 @@ _INSTANCES = (
     'it predicts a set of instances for each RoI, whose order in student and teacher may differ'
 )
 _REGIONS = 'it proposes regions, with one class and so nothing to rank'
-_WORDS = 'its logits are over the words of a prompt, which differ from image to image'
+_WORDS = (
+    'its logits are over the words of a prompt, which differ from image to image, and which words '
+    'make a class is not known here'
+)
 
 
 def _refuse(reason: str, *head_types: type) -> None:
@@ -200,13 +203,18 @@ _REASONS: dict[type | None, str] = {
     detectors.MaskFormer: f'its mask {_QUERIES}',
     video.Mask2FormerVideo: f'its mask {_QUERIES}',
     detectors.GLIP: _WORDS,
-    detectors.KnowledgeDistillationSingleStageDetector: 'it is a distilling detector already',
-    detectors.SemiBaseDetector: 'it has a teacher of its own already',
+    detectors.KnowledgeDistillationSingleStageDetector: (
+        "it is a distilling detector already; inherit its student's own config, such as GFL's for LD"
+    ),
+    detectors.SemiBaseDetector: 'it has a teacher of its own already; distil its detector alone',
     detectors.RPN: _REGIONS,
     detectors.CrowdDet: _INSTANCES,
     detectors.Detectron2Wrapper: "it is Detectron2's, not MMDetection's",
     reid.BaseReID: 'it distinguishes persons on cropped images, and has no RoIs or anchors',
-    trackers.BaseMOTModel: 'it is a tracker; distil the detector inside with a config of its own',
+    trackers.BaseMOTModel: (
+        'it is a tracker; distil its detector with a config of its own, and give the checkpoint to '
+        'detector.init_cfg'
+    ),
 }
 
 

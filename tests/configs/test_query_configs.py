@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 from mmdet.datasets import CocoDataset
@@ -63,16 +65,25 @@ def test_rank_is_all_that_its_twin_lacks(name):
     assert model == twin
 
 
+def shallow(model: dict) -> dict:
+    """With few layers, at full width, from scratch."""
+    model.backbone.init_cfg = None
+    if 'Swin' in model.backbone.type:
+        model.backbone.depths = (1, 1, 1, 1)
+    model.encoder.num_layers, model.decoder.num_layers = 1, 2
+    return model
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize('name', RANKED)
 def test_one_step(name, tmp_path):
     config = Config(parsed(name).to_dict())
-    teacher = get_config(config.model.teacher.config).model
-    teacher.backbone.init_cfg = None
+    teacher = shallow(get_config(config.model.teacher.config).model)
     torch.manual_seed(0)
-    torch.save(MODELS.build(teacher).state_dict(), tmp_path / 'teacher.pth')
-    config.model.teacher.update(checkpoint=str(tmp_path / 'teacher.pth'), verify=False)
-    config.model.backbone.init_cfg = None
+    torch.save(MODELS.build(copy.deepcopy(teacher)).state_dict(), tmp_path / 'teacher.pth')
+    shallow(config.model).teacher = dict(
+        config=teacher, checkpoint=str(tmp_path / 'teacher.pth'), verify=False
+    )
     MessageHub.get_current_instance().update_info('dataset_meta', CocoDataset.METAINFO)
     model = MODELS.build(config.model)
     model.init_weights()
