@@ -204,7 +204,7 @@ _REASONS: dict[type | None, str] = {
     video.Mask2FormerVideo: f'its mask {_QUERIES}',
     detectors.GLIP: _WORDS,
     detectors.KnowledgeDistillationSingleStageDetector: (
-        "it is a distilling detector already; inherit its student's own config, such as GFL's for LD"
+        "it is a distilling detector already; inherit its student's own config, GFL's for LD"
     ),
     detectors.SemiBaseDetector: 'it has a teacher of its own already; distil its detector alone',
     detectors.RPN: _REGIONS,
