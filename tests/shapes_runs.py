@@ -34,6 +34,8 @@ class Oracle(FasterRCNN):
         self.renamed = torch.tensor(renamed)
 
     def predict(self, batch_inputs, batch_data_samples, rescale=True):
+        # As a detector does, it classifies.
+        super().predict(batch_inputs, batch_data_samples, rescale)
         for sample in batch_data_samples:
             truth = sample.gt_instances
             labels = self.renamed[truth.labels]

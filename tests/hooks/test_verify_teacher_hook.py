@@ -36,3 +36,25 @@ def test_a_student_without_a_teacher_is_refused(tmp_path):
 
 def test_the_hook_is_registered():
     assert HOOKS.get('VerifyTeacherHook').__name__ == 'VerifyTeacherHook'
+
+
+def test_the_config_and_the_tool_may_both_add_the_hook(tmp_path):
+    config = run_config(tmp_path)
+    config.custom_hooks = [*config.get('custom_hooks', []), dict(type='VerifyTeacherHook')]
+    train(config)
+    (log,) = tmp_path.glob('work/*/*.log')
+    assert log.read_text().count('The teacher was verified') == 1
+
+
+@pytest.mark.parametrize(('verify', 'warned'), [(None, 1), (False, 0), (True, 0)])
+def test_a_teacher_that_was_never_verified_is_told_once_and_the_advice_ends_it(
+    tmp_path, verify, warned
+):
+    config = run_config(tmp_path)
+    config.model.teacher.verify = verify
+    if not verify:
+        del config.default_hooks.verify_teacher
+    train(config)
+    (log,) = tmp_path.glob('work/*/*.log')
+    text = log.read_text()
+    assert text.count('was not verified') == text.count('Set model.teacher.verify=True') == warned
