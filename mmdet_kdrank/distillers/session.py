@@ -158,12 +158,11 @@ class TeacherSession:
 
 def check_teacher(model: nn.Module, families: tuple[type[nn.Module], ...]) -> None:
     """Raise ValueError if a teacher has no class logits to distil, or is of another family."""
-    name = class_name(type(model))
     if reason := reason_against(type(model), families):
-        raise ArgumentError(f'{name} cannot be a teacher: {reason}.')
+        raise ArgumentError(f'{class_name(type(model))} cannot be a teacher: {reason}.')
     if not isinstance(model, families):
         raise ArgumentError(
-            f'The teacher is a {name}, and the student needs a '
+            f'The teacher is a {class_name(type(model))}, and the student needs a '
             f'{" or ".join(family.__name__ for family in families)}. Choose a teacher of the '
             "student's family."
         )

@@ -42,7 +42,7 @@ def check_arguments(distiller: type, student: type[nn.Module], kwargs: dict[str,
     parameters = inspect.signature(student.__init__).parameters
     takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
     wrong = set() if takes_any else kwargs.keys() - parameters.keys()
-    if reason := reason_against_arguments(wrong):
+    if wrong and (reason := reason_against_arguments(wrong)):
         raise ArgumentError(f'This is the config of a detector that cannot be distilled: {reason}.')
     for key in sorted(wrong):
         if hint := did_you_mean(key, _options(distiller)):
