@@ -65,7 +65,8 @@ def check_probabilities(side: str, output: ClassOutput, tensors: Sequence[Tensor
     raw = replace(output, kind='logits')
     for tensor in tensors:
         rows = raw.rows(tensor) if tensor.dim() == 4 else raw.logits(tensor)
-        if rows.numel() and not (rows.min() >= 0 and rows.max() <= 1):
+        # Not so of NaN, which is reported elsewhere.
+        if rows.numel() and (rows.min() < 0 or rows.max() > 1):
             raise ArgumentError(
                 f"The {side}'s class output is declared as kind='probabilities', and on this batch "
                 f'values lie between {float(rows.min()):.3g} and {float(rows.max()):.3g}. Declare '

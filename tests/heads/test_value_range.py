@@ -60,6 +60,7 @@ def test_logits_that_are_declared_probabilities_are_refused():
     with pytest.raises(ValueError, match="Declare kind='logits'"):
         check_probabilities('student', PROBABILITIES, [random(9, 4)])
     check_probabilities('student', LOGITS, maps)
+    check_probabilities('student', PROBABILITIES, [torch.full((9, 4), float('nan'))])
     check_probabilities('student', PROBABILITIES, [maps[0].sigmoid(), torch.zeros(0, 4)])
 
 
