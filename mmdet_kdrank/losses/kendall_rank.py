@@ -40,9 +40,9 @@ class KendallRankLoss(LogitDistillLoss):
     r"""``1 - tau`` between the student's and the teacher's logits, row by row.
 
     It makes the student rank the classes as the teacher does. Use it alongside a logit distillation
-    loss, not in its place. The gradient of ``tau`` is bounded by ``2 steepness / C`` for each
-    class, for any probability of the class. ``docs/explanation/ranking_loss.md`` explains each
-    option.
+    loss, not in its place. With ``form='kendall'`` the gradient of ``tau`` is bounded by
+    ``2 steepness / C`` for each class, for any probability of the class.
+    ``docs/explanation/ranking_loss.md`` explains each option.
 
     Args:
         steepness: Slope of the surrogate at 0, per unit of logit (of standard deviation, if
@@ -57,7 +57,8 @@ class KendallRankLoss(LogitDistillLoss):
         standardize: Scales both sides to zero mean and unit variance per row first, so the scale of
             the logits has no influence.
         reduction: ``'none'``, ``'mean'`` or ``'sum'``.
-        loss_weight: Factor on the loss.
+        loss_weight: Factor on the loss. In ``distill_losses`` it may be a share of another entry's
+            gradient (:class:`~mmdet_kdrank.distillers.balance.Share`), as for every loss there.
         exact_teacher: Uses the sign itself on the teacher's side.
         eps: Added to the cosine form's denominator; see :func:`mmdet_kdrank.ops.kendall_tau`.
         standardize_eps: Added to the variance. For a freshly initialised head, whose logits differ
@@ -78,7 +79,8 @@ class KendallRankLoss(LogitDistillLoss):
 
     Raises:
         ValueError: If an option is unknown or out of range, ``class_groups`` meets
-            ``form='cosine'``, or an option contradicts the preset.
+            ``form='cosine'``, ``exact_teacher`` meets ``form='product'``, or ``steepness``
+            contradicts the preset.
 
     References:
         "Enhancing Logits Distillation with Plug&Play Kendall's tau Ranking Loss", arXiv 2409.17823.
@@ -134,6 +136,10 @@ class KendallRankLoss(LogitDistillLoss):
             raise ArgumentError(
                 f'class_groups={class_groups} with form={form!r}: a ratio of means over sampled '
                 "pairs is biased. Use form='kendall', or class_groups=1, which compares all pairs."
+            )
+        if exact_teacher and FORMS[form].product:
+            raise ArgumentError(
+                f"form={form!r} has no surrogate of the teacher's own. Leave out exact_teacher."
             )
         self.ranked = RankedChannels(channels, keep, without_target, FORMS[form].min_columns)
         self.chooses_channels = channels != 'all' or without_target

@@ -154,6 +154,8 @@ def test_standardization_is_gentle_with_fresh_heads():
         ({'class_groups': 0}, 'class_groups=0 must be a whole number of at least 1'),
         ({'class_groups': 2, 'seed': -1}, 'seed=-1 must be a whole number of at least 0'),
         ({'class_groups': 4, 'form': 'cosine'}, "class_groups=4 with form='cosine'.* is biased"),
+        ({'form': 'product', 'exact_teacher': True}, "form='product' has no .* Leave out exact"),
+        ({'channels': 'top', 'keep': 2, 'form': 'cosine'}, 'a whole number of at least 3'),
         ({'reduction': 'max'}, "reduction='max' is unknown; choose one of mean, none, sum"),
     ],
 )
