@@ -131,8 +131,8 @@ def _fault_of(annotation: dict, categories: set) -> str:
         )
     if not _is_number(annotation.get('area')):
         return (
-            f'area {annotation.get("area")!r}; MMDetection needs a number. Without a mask, set it '
-            'to width × height of the box.'
+            f'area {annotation.get("area")!r}; MMDetection needs a number, without quotes. Without '
+            'a mask, set it to width × height of the box.'
         )
     return ''
 

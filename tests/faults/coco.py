@@ -149,6 +149,7 @@ DATA_FAULTS = {
     'a box of words': (_entry('annotations', bbox=['1', '1', '2', '2']), BOX),
     'a box of None': (lambda content: content['annotations'][0].update(bbox=None), BOX),
     'no box': (_entry('annotations', bbox=None), BOX),
+    'a numeral as area': (_entry('annotations', area='400'), "area '400'.*without quotes"),
     'no area': (_entry('annotations', area=None), 'has the area None.*set it to width × height'),
     'two annotations of one id': (_doubled('annotations'), 'annotation id 1 occurs 2 times. Make'),
 }
