@@ -14,7 +14,8 @@ def register(registry: Registry) -> Callable[[Class], Class]:
     """Return a decorator that registers a class for every scope.
 
     Configs of all projects find a class that MMEngine's own registry has. ``mmdet.NAME`` in the
-    scope ``mmdet`` is only found in MMDetection's.
+    scope ``mmdet`` is only found in MMDetection's. A fork of MMDetection that has a class of the
+    same name keeps it there.
 
     Args:
         registry: One of ``mmdet.registry``.
@@ -22,7 +23,8 @@ def register(registry: Registry) -> Callable[[Class], Class]:
 
     def decorate(kind: Class) -> Class:
         registry.parent.register_module(module=kind)
-        registry.register_module(module=kind)
+        if kind.__name__ not in registry.module_dict:
+            registry.register_module(module=kind)
         return kind
 
     return decorate

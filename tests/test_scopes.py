@@ -4,10 +4,10 @@ import pytest
 import torch
 from mmdet.registry import DATASETS, HOOKS, MODELS, TASK_UTILS, VISUALIZERS
 from mmengine.config import Config
-from mmengine.registry import DefaultScope
+from mmengine.registry import DefaultScope, Registry
 
 from mmdet_kdrank.distillers import GroundTruth
-from mmdet_kdrank.scopes import build, find
+from mmdet_kdrank.scopes import build, find, register
 from mmdet_kdrank.teachers.teacher import TeacherSource
 from tests.anybody import SCOPE, AnybodysNet, own_batch, own_config, registered
 from tests.detectors import KD, RANK, RETINA, save_teacher, small_config
@@ -154,3 +154,13 @@ def test_a_package_that_is_missing_is_named_and_not_installed(monkeypatch):
     with pytest.raises(ValueError, match='mmseg is not installed here. Correct the name, or'):
         source.load()
     assert not installs
+
+
+def test_a_fork_keeps_its_class_of_the_same_name():
+    class PKDLoss(torch.nn.Module): ...
+
+    root = Registry('fork root')
+    fork = Registry('fork', parent=root, scope='fork')
+    fork.register_module(module=PKDLoss)
+    own = register(fork)(type('PKDLoss', (), {}))
+    assert fork.get('PKDLoss') is PKDLoss and root.get('PKDLoss') is own
