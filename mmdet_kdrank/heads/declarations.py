@@ -261,4 +261,5 @@ def reason_against_arguments(names: Iterable[str]) -> str | None:
         names: Arguments that dense and two-stage detectors do not take.
     """
     kind = next((kind for name, kind in _BY_ARGUMENT.items() if name in names), None)
-    return _REASONS.get(kind)
+    # A version of MMDetection may lack the class.
+    return _REASONS.get(kind) if kind else None

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from mmdet.models.dense_heads import DDQDETRHead
+from mmdet.models import dense_heads
 from mmdet.models.detectors import DetectionTransformer, SparseRCNN
 from mmdet.structures import DetDataSample
 from mmdet.structures.bbox import bbox_cxcywh_to_xyxy
@@ -17,6 +17,9 @@ from torch import Tensor, nn
 from mmdet_kdrank.errors import UnsupportedError
 from mmdet_kdrank.heads.capture import watch_forward, watch_method
 from mmdet_kdrank.heads.class_targets import target_labels
+
+# MMDetection 3.1 and 3.2 lack it.
+_DISTINCT = getattr(dense_heads, 'DDQDETRHead', ())
 
 QUERY_DETECTORS = (DetectionTransformer, SparseRCNN)
 """The classes of MMDetection's detectors with queries: DETR's kind, and Sparse R-CNN's."""
@@ -116,7 +119,7 @@ def last_logits(detector: nn.Module, outputs: tuple) -> list[Tensor]:
 
 def _distinct(head: nn.Module, layer: int, image: int) -> Tensor | slice:
     """Return which queries count: DDQ trains and predicts with distinct ones alone."""
-    if not isinstance(head, DDQDETRHead) or layer == 0:
+    if not isinstance(head, _DISTINCT) or layer == 0:
         return slice(None)
     masks = head.cache_dict['distinct_query_mask'][layer - 1]
     return masks[image * head.cache_dict['num_heads']][0]

@@ -28,7 +28,10 @@ WITH_SNIPPETS = [page for page in PAGES if blocks(page, 'python')]
 # What a page need not repeat before a class that it registers.
 PRELUDE = {'nn': nn, 'MODELS': MODELS}
 # Of the config `student.py` and the module `my_project` that pages speak of.
-STUDENT = "_base_ = 'mmdet::faster_rcnn/faster-rcnn_r50_fpn_1x_coco.py'\n"
+STUDENT = """
+_base_ = 'mmdet::faster_rcnn/faster-rcnn_r50_fpn_1x_coco.py'
+custom_imports = dict(imports=['my_project'])
+"""
 PROJECT = """
 from torch import nn
 from mmdet.registry import MODELS
