@@ -35,7 +35,7 @@ class AllSamples:
         ...     logits, logits, torch.tensor([0, 0, 1]), 'sigmoid', False, 2,
         ...     labels=torch.tensor([0, 2, 1]), weights=torch.ones(3))
         >>> chosen = AllSamples()(samples)
-        >>> len(chosen), chosen.avg_factor
+        >>> len(chosen), float(chosen.avg_factor)
         (3, 2.0)
     """
 
