@@ -16,7 +16,7 @@ PYTEST := OMP_NUM_THREADS=1 $(PY) -m pytest -n auto --maxprocesses 8 --dist load
 help: ## List the commands.
 	@sed -n 's/^\([a-z-]*\): .*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
 	@echo
-	@echo 'STACK=modern|classic|onedl  the pinned versions (default modern; onedl is not built end to end yet)'
+	@echo 'STACK=modern|openmmlab|classic  the pinned versions (default modern)'
 	@echo 'PYTHON=PATH           the Python that builds the virtual environment'
 	@echo 'MMCV_FIND_LINKS=URL   take mmcv from this wheel index instead of compiling it'
 	@echo 'FORCE_CUDA=1|0        compile mmcv with its CUDA ops, or never'
@@ -64,5 +64,5 @@ lint: setup ## Set-up, then ruff's checks and format, and import-linter's contra
 	$(VENV)/bin/lint-imports --no-cache --no-logo
 
 clean: ## Remove virtual environments and caches; trained models stay.
-	rm -rf .venv .venv-classic .venv-onedl .venv-docs .venv*.lock build dist site *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-openmmlab .venv-classic .venv-docs .venv*.lock build dist site *.egg-info .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -6,10 +6,10 @@ given=${2:-}
 existing=${3:-}
 
 case $stack in
-    modern | onedl) fitting='3.12 3.11 3.10' ;;
+    modern | openmmlab) fitting='3.12 3.11 3.10' ;;
     classic) fitting='3.11 3.10' ;;
     *)
-        echo "STACK=$stack is unknown: use STACK=modern, STACK=classic or STACK=onedl." >&2
+        echo "STACK=$stack is unknown: use STACK=modern, STACK=openmmlab or STACK=classic." >&2
         exit 2
         ;;
 esac

@@ -4,7 +4,7 @@ import hashlib
 import re
 from pathlib import Path
 
-STACKS = ('modern', 'classic', 'onedl')
+STACKS = ('modern', 'openmmlab', 'classic')
 
 
 def requirement_files(root: Path, stack: str) -> list[Path]:
@@ -14,7 +14,7 @@ def requirement_files(root: Path, stack: str) -> list[Path]:
 
 def mmcv_file(root: Path, stack: str) -> Path:
     """Return the requirement file of the stack's mmcv, whose stem is the package's name."""
-    return root / 'requirements' / f'{"onedl-mmcv" if stack == "onedl" else "mmcv"}.txt'
+    return root / 'requirements' / f'{"onedl-mmcv" if stack == "modern" else "mmcv"}.txt'
 
 
 def mmcv_requirement(root: Path, stack: str) -> str:

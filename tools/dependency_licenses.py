@@ -1,9 +1,9 @@
 #!/usr/bin/env python
 """Write ``docs/reports/dependency_licenses.md`` from the metadata of the installed packages.
 
-Call it with the environments of both stacks when a pin changes:
-``tools/dependency_licenses.py .venv .venv-classic``. It downloads nothing, and the environments
-need not be active.
+Call it with the environments of all stacks when a pin changes:
+``tools/dependency_licenses.py .venv .venv-openmmlab .venv-classic``. It downloads nothing, and the
+environments need not be active.
 """
 
 from __future__ import annotations

@@ -89,7 +89,8 @@ class Family(NamedTuple):
 FAMILIES = (
     Family(
         'OpenMMLab',
-        'run `make setup` in the checkout, which installs the pinned versions into .venv.',
+        'run `make setup STACK=openmmlab` in the checkout, which installs the pinned versions into '
+        '.venv-openmmlab.',
         {
             'mmengine': Bound('mmengine', (0, 10), (1,)),
             'mmcv': Bound('mmcv', (2, 0, 0), (2, 3, 0)),
@@ -100,8 +101,7 @@ FAMILIES = (
     ),
     Family(
         'OneDL',
-        'run `make setup STACK=onedl` in the checkout, which installs the pinned versions into '
-        '.venv-onedl.',
+        'run `make setup` in the checkout, which installs the pinned versions into .venv.',
         {
             'mmengine': Bound('onedl-mmengine', (0, 10, 12), (1,)),
             'mmcv': Bound('onedl-mmcv', (2, 3), (2, 4)),

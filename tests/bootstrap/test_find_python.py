@@ -74,7 +74,7 @@ def test_given_python_that_is_not_there(tmp_path):
 def test_unknown_stack(tmp_path):
     result = find(tmp_path, stack='old')
     assert result.returncode == 2
-    assert 'use STACK=modern, STACK=classic or STACK=onedl' in result.stderr
+    assert 'use STACK=modern, STACK=openmmlab or STACK=classic' in result.stderr
 
 
 @pytest.mark.skipif(sys.version_info[:2] > (3, 11), reason='this Python serves one stack only')
