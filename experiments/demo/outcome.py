@@ -55,7 +55,8 @@ def write_report(plan: Plan, trainings: list[Training]) -> list[Path]:
         loader = Runner.build_dataloader(by_name[TEACHER].settings.val_dataloader)
 
     rows = []
-    for name, training in by_name.items():
+    for number, (name, training) in enumerate(by_name.items(), start=1):
+        print(f'[results {number}/{len(by_name)}] {name}: ranks of the val boxes', flush=True)
         agreement = class_agreement(detectors[name], detectors[TEACHER], loader)
         rows.append(
             {
@@ -77,6 +78,7 @@ def write_report(plan: Plan, trainings: list[Training]) -> list[Path]:
     }
     files = [plan.folder / name for name in ('results.json', 'detections.png', 'curves.png')]
     files[0].write_text(json.dumps(results, indent=1, default=str) + '\n')
+    print(f'Drawing {_SHOWN_IMAGES} images and the curves', flush=True)
     _draw_detections(loader.dataset, detectors, files[1])
     plot_curves(logs, files[2])
     print(format_table(rows))
