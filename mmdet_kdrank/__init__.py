@@ -6,8 +6,16 @@ import sys
 
 __version__ = '0.1.0'
 
-# `python -m mmdet_kdrank.doctor` imports this package first, and must run where it cannot work.
-if 'mmdet_kdrank.doctor' not in getattr(sys, 'orig_argv', ()):
+
+def _is_doctor() -> bool:
+    """Return whether this process is the doctor, which must run where the package cannot."""
+    if 'mmdet_kdrank.doctor' in getattr(sys, 'orig_argv', ()):
+        return True
+    program, *arguments = [*getattr(sys, 'argv', ()), ''][:2]
+    return program.rpartition('/')[2] == 'kdrank' and arguments == ['doctor']
+
+
+if not _is_doctor():
     from mmdet_kdrank.environment.versions import installed, require
 
     require(installed())
