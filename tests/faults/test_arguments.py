@@ -88,7 +88,7 @@ ARGUMENT_FAULTS = {
     'rank: sign': loss('KendallRankLoss', "surrogate='sign' is unknown", surrogate='sign'),
     'rank: form': loss('KendallRankLoss', "form='x' is unknown; choose", form='x'),
     'rank: backend': loss('KendallRankLoss', "backend='x' is unknown; choose", backend='x'),
-    'rank: steepness': loss('KendallRankLoss', 'steepness=None must be a', steepness=None),
+    'rank: steepness': loss('KendallRankLoss', 'steepness=0 must be a', steepness=0),
     'rank: eps': loss('KendallRankLoss', 'eps=-1 must be a positive', eps=-1),
     'rank: variance': loss('KendallRankLoss', 'standardize_eps=0 must be', standardize_eps=0),
     'rank: groups': loss('KendallRankLoss', 'class_groups=1.5 must be', class_groups=1.5),

@@ -83,7 +83,7 @@ class RandomStateHook(Hook):
         state = states[get_rank()]
         loop = runner.train_loop
         if isinstance(loop, IterBasedTrainLoop):
-            loop.dataloader_iterator = _set_after(loop.dataloader_iterator, loop.iter, state)
+            loop.dataloader_iterator = _StateAfter(loop.dataloader_iterator, loop.iter, state)
         else:
             set_random_state(state)
 
@@ -133,9 +133,33 @@ class RandomStateHook(Hook):
         return save_checkpoint
 
 
-def _set_after(batches: Iterator[Any], count: int, state: dict) -> Iterator[Any]:
-    """Yield the batches of an iterator, and set the random state after ``count`` of them."""
-    for _ in range(count):
-        yield next(batches)
-    set_random_state(state)
-    yield from batches
+class _StateAfter:
+    """The batches of an iterator; sets the random state after some of them.
+
+    Args:
+        batches: The iterator.
+        count: Number of batches before the state is set.
+        state: As from :func:`~mmdet_kdrank.random_states.random_state`.
+    """
+
+    def __init__(self, batches: Iterator[Any], count: int, state: dict) -> None:
+        self._batches = batches
+        self._left = count
+        self._state = state
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        if not self._left:
+            set_random_state(self._state)
+        self._left -= 1
+        return next(self._batches)
+
+    def skip_iter(self, count: int) -> None:
+        """Load and drop batches, so that workers are in the states of the uninterrupted run.
+
+        OneDL's MMEngine calls it to move the sampler alone.
+        """
+        for _ in range(count):
+            next(self)
