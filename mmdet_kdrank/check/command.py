@@ -12,6 +12,7 @@ from mmengine.logging import MMLogger
 from mmengine.registry import init_default_scope
 
 from mmdet_kdrank.check.readiness import report
+from mmdet_kdrank.distillers.config_files import assert_imports_kept, teacher_options
 from mmdet_kdrank.distillers.lost_overrides import assert_nothing_lost
 from mmdet_kdrank.errors import KDRankError
 from mmdet_kdrank.heads.class_output import declared_heads
@@ -48,9 +49,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _read(options: argparse.Namespace) -> Config:
+    assert_imports_kept(options.config)
     config = Config.fromfile(options.config)
     if options.cfg_options is not None:
         config.merge_from_dict(options.cfg_options)
+    paths = teacher_options(config, options.config)
+    config.merge_from_dict(dict(option.split('=', 1) for option in paths))
     init_default_scope(config.get('default_scope') or 'mmdet')
     if 'model.student_type' not in (options.cfg_options or {}):
         assert_nothing_lost(options.config)

@@ -125,3 +125,10 @@ def test_it_is_a_module_to_run():
     result = subprocess.run(command, capture_output=True, text=True)
     assert result.returncode == 2
     assert 'name a config file, or --heads' in result.stderr
+
+
+def test_the_teacher_may_lie_next_to_the_config(write, capsys, tmp_path, monkeypatch):
+    config = write(change=lambda model: model.teacher.update(checkpoint='teacher.pth'))
+    (tmp_path / 'elsewhere').mkdir()
+    monkeypatch.chdir(tmp_path / 'elsewhere')
+    assert main([config, '--random']) == 0, capsys.readouterr()
