@@ -99,8 +99,8 @@ class TeacherSource:
             print_log(
                 f'The teacher ({self.checkpoint}) was not verified. One that detects nothing gives '
                 'falling losses too. Set model.teacher.verify=True, which evaluates it on 100 '
-                "images of the run's validation set before training. False leaves this warning out, "
-                'and is right where a run has no such set.',
+                "images of the run's validation set before training. False leaves this warning "
+                'out, and is right where a run has no such set.',
                 logger='current',
                 level=logging.WARNING,
             )
