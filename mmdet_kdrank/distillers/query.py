@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
+from mmdet.models.detectors import SingleStageDetector, TwoStageDetector
 from mmdet.models.detectors.base import BaseDetector
 from mmdet.registry import MODELS
 from torch import Tensor, nn
@@ -39,6 +40,11 @@ from mmdet_kdrank.heads.queries import (
 from mmdet_kdrank.ops.checks import blamed_on, check_choice, check_count
 from mmdet_kdrank.scopes import register
 from mmdet_kdrank.structures.samples import DistillSamples
+
+_OF_FAMILY = {
+    SingleStageDetector: 'DistillSingleStageDetector',
+    TwoStageDetector: 'DistillTwoStageDetector',
+}
 
 
 @register(MODELS)
@@ -105,10 +111,16 @@ class DistillQueryDetector(DistillMixin, BaseDetector):
         **options: Any,
     ) -> None:
         if not isinstance(self, self.teachers):
+            fitting = [
+                f'Use type={name!r}.'
+                for family, name in _OF_FAMILY.items()
+                if isinstance(self, family)
+            ]
             raise ArgumentError(
                 f'student_type={options.get("student_type")!r} is no '
-                f'{" or ".join(kind.__name__ for kind in self.teachers)}, so it has no queries to '
-                "distil. Use type='DistillSingleStageDetector' or 'DistillTwoStageDetector'."
+                f'{" or ".join(kind.__name__ for kind in self.teachers)}, so its queries are not '
+                'known. '
+                f'{"".join(fitting) or "No distiller of this package follows it."}'
             )
         check_choice('matching', matching, ('hungarian', 'ground_truth'))
         check_choice('layers', layers, ('last', 'all'))

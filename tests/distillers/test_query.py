@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from mmdet.models.detectors import BaseDetector
 from mmdet.registry import MODELS
 from mmengine.optim import OptimWrapper
 from torch import nn
@@ -257,3 +258,11 @@ def test_refused_students_and_teachers(tmp_path):
 def test_a_detr_teaches_another_kind(tmp_path):
     model = make(tmp_path, DEFORMABLE, teacher=query_config(DINO, queries=9))
     assert query_losses(model, DEFORMABLE)['loss_rank'] > 0
+
+
+def test_a_detector_that_no_distiller_follows_is_refused_without_a_circle():
+    """As Co-DETR, whose heads come in lists."""
+    absent = dict.fromkeys(BaseDetector.__abstractmethods__)
+    student = type('CoDETR', (BaseDetector,), absent)
+    with pytest.raises(ValueError, match='CoDETR.*is no DetectionTransformer.*No distiller'):
+        MODELS.build(dict(type='DistillQueryDetector', student_type=student))
