@@ -19,7 +19,7 @@ class RankedChannels:
         channels: ``'all'``, or the ``'top'`` or ``'bottom'`` of the teacher's logits.
         keep: How many of them: a share between 0 and 1, or a number. None with ``'all'``.
         without_target: Leaves out the channel of the row's label first.
-        least: Fewest channels to keep when ``keep`` is a share.
+        least: Fewest channels that can be ranked.
 
     Raises:
         ValueError: If an option is unknown or out of range, or ``keep`` meets ``'all'``.
@@ -66,7 +66,7 @@ class RankedChannels:
             Their indices, (N, M), the best or the worst first.
 
         Raises:
-            ValueError: If a row does not have as many channels as are to be kept.
+            ValueError: If a row has fewer channels than can be ranked, or than are to be kept.
         """
         columns = torch.arange(teacher.shape[1], device=teacher.device)
         if self.without_target:
@@ -74,6 +74,12 @@ class RankedChannels:
             columns = columns[:-1] + (columns[:-1] >= labels[:, None])
         else:
             columns = columns.expand(teacher.shape)
+        if columns.shape[1] < self.least:
+            fix = 'Leave out without_target' if self.without_target else "Use form='kendall'"
+            raise ArgumentError(
+                f'A row has {columns.shape[1]} channels to choose from, and this ranking needs at '
+                f'least {self.least}. {fix}.'
+            )
         if self.channels == 'all':
             return columns
         count = self.keep

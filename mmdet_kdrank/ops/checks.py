@@ -72,13 +72,14 @@ def check_logits(student: Tensor, teacher: Tensor, names: Iterable[str], least: 
         if value.ndim != 2:
             raise ArgumentError(
                 f'{name} has shape {tuple(value.shape)}; it must be (N, C), one row per sample and '
-                'one column per class. Flatten the sample axes into the first axis.'
+                'one column per class. Flatten the sample axes into the first axis; one sample '
+                f'alone is {name}[None].'
             )
     if student.shape != teacher.shape:
         raise ArgumentError(
             f'{student_name} has shape {tuple(student.shape)} and {teacher_name} '
             f'{tuple(teacher.shape)}. Equal rows must be the same sample, and equal columns the '
-            'same class: select the common classes first.'
+            'same class: select the common samples and the common classes first.'
         )
     if student.shape[1] < least:
         raise ArgumentError(
@@ -97,8 +98,9 @@ def check_mask(mask: Tensor | None, like: Tensor) -> None:
     if mask is None:
         return
     if not isinstance(mask, Tensor) or mask.dtype != torch.bool:
-        kind = mask.dtype if isinstance(mask, Tensor) else type(mask).__name__
-        raise ArgumentTypeError(f'mask must be a bool tensor, not {kind}. Pass mask != 0.')
+        tensor = isinstance(mask, Tensor)
+        kind, fix = (mask.dtype, 'mask') if tensor else (type(mask).__name__, 'torch.tensor(mask)')
+        raise ArgumentTypeError(f'mask must be a bool tensor, not {kind}. Pass {fix} != 0.')
     if mask.shape != like.shape or mask.device != like.device:
         raise ArgumentError(
             f'mask has shape {tuple(mask.shape)} on {mask.device}; the logits have '

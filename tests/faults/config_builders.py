@@ -15,11 +15,10 @@ from tests.detectors import (
     small_config,
     training_losses,
 )
-from tests.faults.table import Fault
+from tests.faults.table import Fault, fault, kept
 
 NAMES = tuple('abcde')
 TEACHER = dict(config='teacher.py', checkpoint='teacher.pth')
-LEFT_OUT = object()
 
 
 def constructed(message, kind=ValueError, student=RETINA, fix=None, **options):
@@ -27,18 +26,9 @@ def constructed(message, kind=ValueError, student=RETINA, fix=None, **options):
 
     def build(**options):
         config = {**distiller_config(small_config(student), {}, ''), 'teacher': TEACHER}
-        MODELS.build({**config, **options})
+        MODELS.build(kept({**config, **options}))
 
-    return _fault(build, message, kind, options, fix)
-
-
-def _fault(act, message, kind, options, fix):
-    options = {**options}
-
-    def fixed(folder):
-        act(**{key: value for key, value in {**options, **fix}.items() if value is not LEFT_OUT})
-
-    return Fault(lambda folder: act(**options), message, kind, fix and fixed)
+    return fault(build, message, kind, options, fix)
 
 
 def loaded(message, kind=ValueError, text=None, **teacher):
@@ -56,7 +46,7 @@ def loaded(message, kind=ValueError, text=None, **teacher):
 
 def compared(message, kind=ValueError, fix=None, **options):
     """Found on the first batch, before anything is learnt from it; options of :func:`step`."""
-    return _fault(step, message, kind, options, fix)
+    return fault(step, message, kind, options, fix)
 
 
 def step(student=RETINA, teacher=None, classes=None, names=None, **options):

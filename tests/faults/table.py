@@ -10,6 +10,8 @@ import pytest
 
 from mmdet_kdrank.errors import KDRankError
 
+LEFT_OUT = object()
+
 
 @dataclass(frozen=True)
 class Fault:
@@ -35,3 +37,28 @@ class Fault:
         assert '\n' not in str(caught.value), 'one paragraph'
         if self.fixed is not None:
             self.fixed(*given)
+
+
+def fault(act, message, kind, options, fix):
+    """The row of an act with these options.
+
+    ``fix`` has the options that the message advises in their place, a tuple of them where it offers
+    a choice; one that is to be left out is ``LEFT_OUT``.
+    """
+    fixes = fix if isinstance(fix, tuple) else (fix,)
+
+    def fixed(*folder):
+        for advised in fixes:
+            act(**kept({**options, **advised}))
+
+    return Fault(lambda *folder: act(**options), message, kind, fixed if fix else None)
+
+
+def kept(options):
+    """The options that are not left out."""
+    return {key: value for key, value in options.items() if value is not LEFT_OUT}
+
+
+def each(argument, *values, **others):
+    """A choice of values of an argument, each of which is a fix."""
+    return tuple({argument: value, **others} for value in values)

@@ -4,11 +4,37 @@ from __future__ import annotations
 
 import pytest
 
-from tests.detectors import KD, RETINA, small_config
-from tests.faults.config_builders import LEFT_OUT, TEACHER, constructed, loaded, losses
+from tests.detectors import KD, RANK, RETINA, small_config
+from tests.faults.config_builders import TEACHER, constructed, loaded, losses
+from tests.faults.table import LEFT_OUT
 
 CONFIG_FAULTS = {
     # The keys of the distiller
+    'a misspelt distill_losses': constructed(
+        r'no argument distil_losses\. Did you mean distill_losses\?',
+        TypeError,
+        distil_losses=dict(loss_kd=KD),
+        distill_losses=LEFT_OUT,
+        fix=dict(distil_losses=LEFT_OUT, distill_losses=dict(loss_kd=KD)),
+    ),
+    'a misspelt selector': constructed(
+        r'no argument selectr\. Did you mean selector\?',
+        TypeError,
+        selectr=dict(type='TopkSamples'),
+        fix=dict(selectr=LEFT_OUT, selector=dict(type='TopkSamples')),
+    ),
+    'a misspelt loss': constructed(
+        r'loss_x: .*KendalRankLoss.*Did you mean KendallRankLoss\?',
+        KeyError,
+        **losses(loss_x=dict(type='KendalRankLoss')),
+        fix=losses(loss_x=RANK),
+    ),
+    'a misspelt argument of a loss': constructed(
+        r"loss_x: .*'stepness'.*Did you mean steepness\?",
+        TypeError,
+        **losses(loss_x=dict(RANK, stepness=2)),
+        fix=losses(loss_x=dict(RANK, steepness=2)),
+    ),
     'no teacher': constructed(
         r'teacher=None must be a dict: give', TypeError, teacher=None, fix=dict(teacher=TEACHER)
     ),
@@ -120,20 +146,32 @@ CONFIG_FAULTS = {
         'Rename it, say loss_', **losses(**{'loss.kd': KD}), fix=losses(loss_kd=KD)
     ),
     'an unknown loss': constructed(
-        'loss_x: .*NoSuchLoss.*Correct', KeyError, **losses(loss_x=dict(type='NoSuchLoss'))
+        'loss_x: .*NoSuchLoss.*Correct',
+        KeyError,
+        **losses(loss_x=dict(type='NoSuchLoss')),
+        fix=losses(loss_x=KD),
     ),
     'a loss without type': constructed(
-        'loss_x: .*type.*Correct', KeyError, **losses(loss_x=dict(T=1))
+        'loss_x: .*type.*Correct', KeyError, **losses(loss_x=dict(T=1)), fix=losses(loss_x=KD)
     ),
-    'a loss that is no dict': constructed('loss_x: .*Correct', TypeError, **losses(loss_x='KD')),
+    'a loss that is no dict': constructed(
+        'loss_x: .*Correct', TypeError, **losses(loss_x='KD'), fix=losses(loss_x=KD)
+    ),
     'a loss with another argument': constructed(
-        'loss_x: .*tau.*Correct', TypeError, **losses(loss_x=dict(type='KendallRankLoss', tau=1))
+        'loss_x: .*tau.*Correct',
+        TypeError,
+        **losses(loss_x=dict(type='KendallRankLoss', tau=1)),
+        fix=losses(loss_x=RANK),
     ),
     'a loss out of range': constructed(
-        'loss_x: steepness=0 must', **losses(loss_x=dict(type='KendallRankLoss', steepness=0))
+        'loss_x: steepness=0 must',
+        **losses(loss_x=dict(type='KendallRankLoss', steepness=0)),
+        fix=losses(loss_x=dict(RANK, steepness=1)),
     ),
     'a loss that asserts': constructed(
-        'distill_losses.loss_kd: .*Correct the type', **losses(loss_kd=dict(KD, T=0))
+        'distill_losses.loss_kd: .*Correct the type',
+        **losses(loss_kd=dict(KD, T=0)),
+        fix=losses(loss_kd=dict(KD, T=1)),
     ),
     'a loss with weights': constructed(
         'loss_x: Linear has weights of its own.*Use a loss without',
