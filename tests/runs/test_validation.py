@@ -1,3 +1,6 @@
+import json
+from pathlib import Path
+
 import pytest
 import torch
 from mmengine.config import Config
@@ -48,3 +51,24 @@ def test_the_first_images_alone(config):
 def test_a_config_without_validation_is_refused(config):
     with pytest.raises(ValueError, match='neither val_dataloader'):
         Validation(Config(dict(model=config.model), filename=config.filename))
+
+
+@pytest.mark.parametrize('named', [(2**53).__add__, lambda i: str(2**53 + i)])
+def test_images_with_ids_that_no_float_holds(config, tmp_path, named):
+    before = list(Validation(config))
+    dataset = config.val_dataloader.dataset
+    content = json.loads(Path(dataset.data_root, dataset.ann_file).read_text())
+    for image in content['images']:
+        image['id'] = named(image['id'])
+    for annotation in content['annotations']:
+        annotation['image_id'] = named(annotation['image_id'])
+    dataset.ann_file = str(tmp_path / 'val.json')
+    Path(dataset.ann_file).write_text(json.dumps(content))
+
+    for one, other in zip(before, Validation(config), strict=True):
+        ids = [picture.batch['data_samples'][0].img_id for picture in (one, other)]
+        assert ids[1] == named(ids[0])
+        assert one.path == other.path
+        assert one.truth.labels.equal(other.truth.labels)
+        assert one.truth.bboxes.equal(other.truth.bboxes)
+        assert len(one.truth)
