@@ -14,7 +14,8 @@ echo "$*" >> "$CALLS"
 case $1 in test*) echo '===== 3 passed, 1 skipped in 9.00s =====' ;; esac
 case " $FAILING " in *" $1 "*) exit 2 ;; esac
 """
-PARTS = ['setup', 'lint', 'docs', 'test', 'test-slow', 'test-quick STACK=classic']
+PARTS = ['setup', 'lint', 'docs', 'test', 'test-slow']
+PARTS += [f'test-quick STACK={stack}' for stack in ('openmmlab', 'classic')]
 
 
 @pytest.fixture
@@ -32,7 +33,11 @@ def run(tmp_path):
             capture_output=True,
             text=True,
         )
-        return done.returncode, calls.read_text().splitlines(), done.stdout.splitlines()[-5:]
+        return (
+            done.returncode,
+            calls.read_text().splitlines(),
+            done.stdout.splitlines()[1 - len(PARTS) :],
+        )
 
     return run
 
@@ -49,9 +54,12 @@ def test_all_parts_run_and_are_summed_up(run):
 
 @pytest.mark.parametrize('index', range(1, len(PARTS)))
 def test_a_failing_part_fails_the_script_and_stops_none(run, index):
-    status, calls, summary = run(PARTS[index].split()[0])
+    failing = PARTS[index].split()[0]
+    status, calls, summary = run(failing)
     assert (status, calls) == (1, PARTS)
-    assert ['FAILED' in line for line in summary] == [i == index for i in range(1, len(PARTS))]
+    assert ['FAILED' in line for line in summary] == [
+        part.split()[0] == failing for part in PARTS[1:]
+    ]
 
 
 def test_without_an_environment_there_is_nothing_to_run(run):

@@ -127,16 +127,14 @@ def opencv(facts: Facts) -> Fault | None:
             'apt install libgl1 libglib2.0-0; Fedora: dnf install mesa-libGL glib2).'
         )
         return Fault(f'OpenCV lacks a system library: {last_line(text)}.', fix)
-    return Fault(f'OpenCV cannot be imported: {last_line(text)}.', facts.family.setup)
+    return Fault(f'OpenCV cannot be imported: {last_line(text)}.', facts.setup)
 
 
 def torch_import(facts: Facts) -> Fault | None:
     """Return the fault of a torch that cannot be imported at all."""
     if 'torch' not in facts.errors:
         return None
-    return Fault(
-        f'torch cannot be imported: {last_line(facts.errors["torch"])}.', facts.family.setup
-    )
+    return Fault(f'torch cannot be imported: {last_line(facts.errors["torch"])}.', facts.setup)
 
 
 def mmcv_ops(facts: Facts) -> Fault | None:
@@ -165,7 +163,7 @@ def _rebuild(facts: Facts) -> str:
     return (
         'reinstall mmcv compiled for this torch: '
         f'`pip install --no-cache-dir --no-build-isolation --force-reinstall --no-deps '
-        f'{requirement}`, or {facts.family.setup}'
+        f'{requirement}`, or {facts.setup}'
     )
 
 
@@ -198,9 +196,7 @@ def mmdet_import(facts: Facts) -> Fault | None:
     others = {'torch', 'torchvision', 'cv2', 'mmcv._ext'}
     if 'mmdet' not in facts.errors or others & set(facts.errors) or pkg_resources(facts):
         return None
-    return Fault(
-        f'mmdet cannot be imported: {last_line(facts.errors["mmdet"])}.', facts.family.setup
-    )
+    return Fault(f'mmdet cannot be imported: {last_line(facts.errors["mmdet"])}.', facts.setup)
 
 
 def last_line(text: str) -> str:

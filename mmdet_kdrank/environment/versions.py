@@ -58,6 +58,11 @@ class Facts:
         """The first installed family; without any, OpenMMLab's."""
         return (self.families or FAMILIES)[0]
 
+    @property
+    def setup(self) -> str:
+        """How to get the pinned versions of the installed family, or of the default stack."""
+        return (self.families or FAMILIES[-1:])[0].setup
+
     def at_least(self, package: str, *minimum: int) -> bool:
         """Return whether a package is installed in this version or a newer one."""
         return package in self.versions and release(self.versions[package]) >= minimum
@@ -174,11 +179,11 @@ def version_check(package: str) -> Check:
             return None
         version = facts.versions.get(bound.package)
         if version is None:
-            return Fault(f'{bound.package} is not installed.', facts.family.setup)
+            return Fault(f'{bound.package} is not installed.', facts.setup)
         if not bound.admits(version):
             return Fault(
                 f'{bound.package} {version} is installed, but {bound} is needed.',
-                facts.family.setup,
+                facts.setup,
             )
         return None
 

@@ -80,7 +80,10 @@ def test_one_step(name, tmp_path):
     config = Config(parsed(name).to_dict())
     teacher = shallow(get_config(config.model.teacher.config).model)
     torch.manual_seed(0)
-    torch.save(MODELS.build(copy.deepcopy(teacher)).state_dict(), tmp_path / 'teacher.pth')
+    untrained = MODELS.build(copy.deepcopy(teacher))
+    # Some of its parameters are memory as it was found before.
+    untrained.init_weights()
+    torch.save(untrained.state_dict(), tmp_path / 'teacher.pth')
     shallow(config.model).teacher = dict(
         config=teacher, checkpoint=str(tmp_path / 'teacher.pth'), verify=False
     )

@@ -159,7 +159,7 @@ def test_a_stock_detector_is_refused(tmp_path):
 
 
 def test_the_example_of_the_docs_does_what_its_comments_say():
-    (example,) = re.findall(r'```python\n(.*?)```', DOCS.read_text(), re.DOTALL)
+    example, *_ = re.findall(r'```python\n(.*?)```', DOCS.read_text(), re.DOTALL)
     config = {}
     exec(example, config)
     (schedules,) = (HOOKS.build(hook).schedules for hook in config['custom_hooks'])

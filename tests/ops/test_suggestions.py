@@ -25,9 +25,10 @@ def message(config, kind):
             'KendalRankLoss is not in the mmdet::model registry. Did you mean KendallRankLoss?',
         ),
         (
-            dict(type='mmdet.ddk_loss'),
+            dict(type='mmdet.quality_focal_kdloss'),
             UnknownNameError,
-            'mmdet.ddk_loss is not in the mmdet::model registry. Did you mean DKDLoss?',
+            'mmdet.quality_focal_kdloss is not in the mmdet::model registry. '
+            'Did you mean QualityFocalKDLoss?',
         ),
         (
             dict(type='Zebra'),

@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import mmdet
 import pytest
 
 from experiments.survey.configs import CONFIGS
@@ -40,6 +41,7 @@ def test_the_page_is_made_from_the_table(rows):
     assert page == page_of(rows), 'run tools/survey_detectors.py --report'
 
 
+@pytest.mark.skipif(mmdet.__version__ != '3.3.0', reason='the table is of MMDetection 3.3.0')
 def test_the_table_has_every_config_of_mmdetection_and_no_failure(rows):
     shipped = {
         str(path.relative_to(CONFIGS))

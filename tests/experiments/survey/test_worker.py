@@ -7,7 +7,7 @@ from experiments.survey.lean import lean_model
 from experiments.survey.outcome import REFUSED, WORKS
 from experiments.survey.worker import attempt
 
-DETR = dict(type='DETR')
+GLIP = dict(type='GLIP')
 MEMORY = 6 << 30
 
 # Imported in the worker's process, and printed into its log.
@@ -58,8 +58,8 @@ def tried(context, tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_outcome_limit_and_log_of_an_attempt(tried):
-    (result, reason, seconds), log = tried(DETR, 'limits', LIMITS)
-    assert result == REFUSED and 'queries are learned' in reason
+    (result, reason, seconds), log = tried(GLIP, 'limits', LIMITS)
+    assert result == REFUSED and 'prompt' in reason
     assert seconds > 0
     assert f'from Python ({MEMORY}, {MEMORY})' in log and 'from below Python' in log
 
