@@ -6,6 +6,7 @@ from mmdet.registry import DATASETS, HOOKS, MODELS, TASK_UTILS, VISUALIZERS
 from mmengine.config import Config
 from mmengine.registry import DefaultScope, Registry
 
+from mmdet_kdrank import losses
 from mmdet_kdrank.distillers import GroundTruth
 from mmdet_kdrank.scopes import build, find, register
 from mmdet_kdrank.teachers.teacher import TeacherSource
@@ -15,9 +16,8 @@ from tests.detectors import KD, RANK, RETINA, save_teacher, small_config
 NAMES = {
     'DistillSingleStageDetector': MODELS,
     'DistillTwoStageDetector': MODELS,
-    'KendallRankLoss': MODELS,
-    'DKDLoss': MODELS,
-    'PKDLoss': MODELS,
+    # The base classes among them are not registered.
+    **{name: MODELS for name in losses.__all__ if name in MODELS.module_dict},
     'TopkSamples': TASK_UTILS,
     'PositiveSamples': TASK_UTILS,
     'DistillWeightHook': HOOKS,

@@ -8,9 +8,10 @@ from torch import Tensor
 
 from mmdet_kdrank.losses.base import LogitDistillLoss
 from mmdet_kdrank.ops.checks import check_positive
+from mmdet_kdrank.scopes import register
 
 
-@MODELS.register_module()
+@register(MODELS)
 class KDLoss(LogitDistillLoss):
     r"""``T^2 KL(softmax(t / T) || softmax(s / T))``, summed over the classes of a row.
 
