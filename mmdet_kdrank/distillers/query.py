@@ -7,7 +7,6 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
-from mmdet.models.detectors import SingleStageDetector, TwoStageDetector
 from mmdet.models.detectors.base import BaseDetector
 from mmdet.registry import MODELS
 from torch import Tensor, nn
@@ -22,7 +21,9 @@ from mmdet_kdrank.distillers.query_pairs import (
     pairs_of_objects,
 )
 from mmdet_kdrank.distillers.session import HeadPair
+from mmdet_kdrank.distillers.single_stage import DistillSingleStageDetector
 from mmdet_kdrank.distillers.student_arguments import KEEP_CLASS
+from mmdet_kdrank.distillers.two_stage import DistillTwoStageDetector
 from mmdet_kdrank.errors import ArgumentError
 from mmdet_kdrank.heads.class_output import class_output
 from mmdet_kdrank.heads.queries import (
@@ -40,11 +41,6 @@ from mmdet_kdrank.heads.queries import (
 from mmdet_kdrank.ops.checks import blamed_on, check_choice, check_count
 from mmdet_kdrank.scopes import register
 from mmdet_kdrank.structures.samples import DistillSamples
-
-_OF_FAMILY = {
-    SingleStageDetector: 'DistillSingleStageDetector',
-    TwoStageDetector: 'DistillTwoStageDetector',
-}
 
 
 @register(MODELS)
@@ -112,9 +108,9 @@ class DistillQueryDetector(DistillMixin, BaseDetector):
     ) -> None:
         if not isinstance(self, self.teachers):
             fitting = [
-                f'Use type={name!r}.'
-                for family, name in _OF_FAMILY.items()
-                if isinstance(self, family)
+                f'Use type={other.__name__!r}.'
+                for other in (DistillSingleStageDetector, DistillTwoStageDetector)
+                if isinstance(self, other.family)
             ]
             raise ArgumentError(
                 f'student_type={options.get("student_type")!r} is no '
